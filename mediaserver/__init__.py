@@ -1,0 +1,1 @@
+"""The media core: a selective forwarding unit that never decodes."""

@@ -1,0 +1,1 @@
+"""Clients that try the server out over the wire: bots, a demonstration, load."""

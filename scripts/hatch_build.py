@@ -12,7 +12,7 @@ WEB = ("web/dist", "signalling/static")
 CONFIGS = ("configs", "signalling/configs")
 
 
-class AssetsHook(BuildHookInterface):  # type: ignore[type-arg, unused-ignore]
+class AssetsHook(BuildHookInterface[Any]):
     """Adds the assets to a standard wheel, and refuses to build one without the pages."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -28,7 +28,8 @@ FUZZ_SECONDS = float(os.environ.get("FUZZ_SECONDS") or 0.2)
 
 def pytest_report_header() -> str:
     """The counts of this run: they differ between `make test`, CI and `make test-long`."""
-    return f"raisehand: hypothesis {PROFILE} ({_EXAMPLES[PROFILE]} examples), fuzz {FUZZ_SECONDS:g} s per target"
+    examples = _EXAMPLES[PROFILE]
+    return f"raisehand: hypothesis {PROFILE} ({examples} examples), fuzz {FUZZ_SECONDS:g} s per target"
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.sound import tone_energy as tone_energy
-
 Image = NDArray[np.uint8]
 
 TIME_BITS = 22  # milliseconds; wraps after about 70 minutes

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from loadtest import sound
 from loadtest.sound import SAMPLE_RATE, rms, speech, speech_like, tone, tone_energy
 
 
@@ -22,7 +22,7 @@ def through_opus(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     encoder.open()
     decoder = av.CodecContext.create("libopus", "r")
     assert isinstance(decoder, av.AudioCodecContext)
-    heard = []
+    heard: list[np.ndarray[Any, Any]] = []
     for start in range(0, len(samples) - 960, 960):
         frame = av.AudioFrame.from_ndarray(samples[None, start : start + 960], format="s16", layout="mono")
         frame.sample_rate = SAMPLE_RATE
@@ -68,7 +68,7 @@ def test_speech_is_loud_varied_and_distinct() -> None:
 
 
 def test_without_espeak_a_speech_like_sound_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     made = speech("no program for this sentence here", pitch=20, seed=4)
     assert np.array_equal(made, speech_like(max(2.0, 33 * 0.07), 20, 4))
     assert 0.05 < rms(made) < 0.3

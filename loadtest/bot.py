@@ -489,7 +489,7 @@ class Bot:
         source: int = rtc.TrackSource.SOURCE_MICROPHONE,
         timeout_s: float = 15.0,
     ) -> AudioWatch:
-        """Wait until a participant is heard, with `hz` until that very tone is; raises ConditionNotMetError."""
+        """Wait until a participant is heard, with `hz` until that tone is; raises ConditionNotMetError."""
 
         def ready() -> AudioWatch | None:
             watch = self.audio_of(identity, source)

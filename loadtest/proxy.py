@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from types import TracebackType
 
 _CHUNK_BYTES = 65536
+_NO_LINGER = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: closing sends RST instead of FIN
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close a connection at once with a TCP reset."""
+    end = writer.get_extra_info("socket")
+    if end is not None and not writer.transport.is_closing():
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    writer.transport.abort()
 
 
 class TcpProxy:
@@ -62,7 +73,7 @@ class TcpProxy:
         """Reset every connection at once, without a closing handshake; returns how many there were."""
         connections = self.open_connections
         for writer in list(self._writers):
-            writer.transport.abort()
+            _reset(writer)
         self.cuts += connections
         return connections
 
@@ -75,12 +86,12 @@ class TcpProxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._blocked:
-            writer.transport.abort()
+            _reset(writer)
             return
         try:
             onward_reader, onward_writer = await asyncio.open_connection(*self._target)
         except OSError:
-            writer.transport.abort()
+            _reset(writer)
             return
         self.accepted += 1
         pair = (writer, onward_writer)
@@ -109,4 +120,4 @@ class TcpProxy:
             if writer.can_write_eof():
                 writer.write_eof()
         except OSError:
-            writer.transport.abort()
+            _reset(writer)

@@ -39,7 +39,7 @@ async def wait_until(
 
 
 async def hold_during(condition: Callable[[], bool], what: str, duration_s: float) -> None:
-    """Check that `condition()` stays true for `duration_s`; raises ConditionNotMetError when it turns false."""
+    """Check that `condition()` stays true for `duration_s`; else raises ConditionNotMetError."""
     deadline = time.monotonic() + duration_s
     while time.monotonic() < deadline:
         if not condition():

@@ -1,0 +1,1 @@
+"""Everything a client or another system talks to: signalling, administration, the page."""

@@ -1,0 +1,1 @@
+"""LiveKit's client protocol and RoomService, as its SDKs and command line speak them."""

@@ -415,6 +415,17 @@ class Bot:
         )
         return found[0]
 
+    async def wait_for_participant(self, identity: str, timeout_s: float = 10.0) -> rtc.RemoteParticipant:
+        """Wait until another participant is seen in the room; raises ConditionNotMetError."""
+        found = await wait_until(
+            lambda: self.room.remote_participants.get(identity),
+            f"{identity} in the room",
+            timeout_s,
+            detail=lambda: list(self.room.remote_participants),
+        )
+        assert found is not None
+        return found
+
     # Receiving
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

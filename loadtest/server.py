@@ -47,12 +47,13 @@ class ServerProcess:
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         command: Sequence[str] | None = None,
+        log_path: Path | None = None,
     ) -> None:
         self.port = free_port()
         self.tcp_port = free_port()
         self.udp_port = free_port(socket.SOCK_DGRAM)
         self.data_dir = data_dir
-        self.log_path = data_dir / "server.log"
+        self.log_path = log_path or data_dir / "server.log"
         self._arguments = list(arguments)
         self._environment = dict(environment or {})
         self._command = list(command) if command is not None else [sys.executable, "-m", "signalling.cli"]

@@ -47,7 +47,8 @@ class HeaderExtension(StrEnum):
 def parse_extensions(packet: RtpPacket) -> list[tuple[int, bytes]]:
     """The (identifier, value) elements of a packet's header extension, in their order.
 
-    A profile that is not RFC 8285's gives an empty list. Raises ValueError when an element overruns the block.
+    A profile that is not RFC 8285's gives an empty list. Raises ValueError when an element overruns the
+    block.
     """
     profile = packet.extension_profile
     if profile == 0xBEDE:
@@ -94,13 +95,16 @@ def _parse_two_byte(data: bytes, at: int, end: int) -> list[tuple[int, bytes]]:
 def build_extensions(items: Sequence[tuple[int, bytes]]) -> bytes:
     """The whole extension block: profile, length, elements, padding to 32 bits; empty without items.
 
-    The one-byte form is used when every element fits it. Raises ValueError for an identifier outside 1..255, a value
-    longer than 255 octets, or a block longer than its 16-bit length says.
+    The one-byte form is used when every element fits it. Raises ValueError for an identifier outside 1..255,
+    a value longer than 255 octets, or a block longer than its 16-bit length says.
     """
     if not items:
         return b""
     parts = [b""]
-    if all(0 < identifier <= MAX_ONE_BYTE_ID and 0 < len(value) <= MAX_ONE_BYTE_LENGTH for identifier, value in items):
+    if all(
+        0 < identifier <= MAX_ONE_BYTE_ID and 0 < len(value) <= MAX_ONE_BYTE_LENGTH
+        for identifier, value in items
+    ):
         profile = ONE_BYTE_PROFILE
         for identifier, value in items:
             parts.append(bytes((identifier << 4 | len(value) - 1,)))
@@ -146,7 +150,8 @@ def encode_audio_level(level_dbov: int, voice: bool) -> bytes:
 
 
 def parse_transport_sequence(value: bytes) -> int:
-    """The transport-wide sequence number: 16 bits (a longer value, as version 02 has, begins with the same)."""
+    """The transport-wide sequence number: 16 bits (a longer value, as version 02 has, begins with the
+    same)."""
     if len(value) < 2:
         raise ValueError("transport sequence truncated")
     return value[0] << 8 | value[1]
@@ -187,7 +192,8 @@ MAX_PLAYOUT_DELAY_MS = 0xFFF * PLAYOUT_DELAY_STEP_MS
 
 
 def parse_playout_delay(value: bytes) -> PlayoutDelay:
-    """Two 12-bit fields in steps of 10 ms. Raises ValueError when the length is not 3 or minimum exceeds maximum."""
+    """Two 12-bit fields in steps of 10 ms. Raises ValueError when the length is not 3 or minimum exceeds
+    maximum."""
     if len(value) != 3:
         raise ValueError("playout delay length is not 3")
     bits = int.from_bytes(value)

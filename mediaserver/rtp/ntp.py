@@ -1,4 +1,5 @@
-"""NTP timestamps as RTCP carries them (RFC 3550, section 4): 32 bits of seconds since 1900, 32 bits of fraction.
+"""NTP timestamps as RTCP carries them (RFC 3550, section 4): 32 bits of seconds since 1900, 32 bits of
+fraction.
 
 Timestamps wrap in February 2036; differences are therefore always taken modulo the width of the field.
 """
@@ -60,8 +61,9 @@ def seconds_to_compact(seconds: float) -> int:
 def round_trip_time(now_ntp: int, last_report: int, delay_since_last_report: int) -> float | None:
     """Round-trip time in seconds of RFC 3550, section 6.4.1: arrival - LSR - DLSR.
 
-    `now_ntp` is the 64-bit arrival time of the report, the other two are its 32-bit fields. None when no report had
-    been received (LSR 0) or when the fields contradict the clock, as a lying or stepping peer's do.
+    `now_ntp` is the 64-bit arrival time of the report, the other two are its 32-bit fields. None when no
+    report had been received (LSR 0) or when the fields contradict the clock, as a lying or stepping peer's
+    do.
     """
     if last_report == 0:
         return None

@@ -69,8 +69,9 @@ class RtpPacket:
 
     def __repr__(self) -> str:
         return (
-            f"RtpPacket(ssrc={self.ssrc}, payload_type={self.payload_type}, sequence_number={self.sequence_number}, "
-            f"timestamp={self.timestamp}, marker={self.marker}, payload={self.payload_end - self.payload_start} bytes)"
+            f"RtpPacket(ssrc={self.ssrc}, payload_type={self.payload_type}, "
+            f"sequence_number={self.sequence_number}, timestamp={self.timestamp}, marker={self.marker}, "
+            f"payload={self.payload_end - self.payload_start} bytes)"
         )
 
 
@@ -80,9 +81,9 @@ _new_packet = RtpPacket.__new__
 def parse_rtp(data: bytes) -> RtpPacket:
     """Parses one RTP packet; the result refers to `data` without copying it.
 
-    Raises ValueError when the version is not 2 or when CSRCs, extension or padding do not fit. Measured with timeit
-    (CPython 3.11, one shared core): 0.23 µs for a plain packet, 0.37 µs with extensions; the price of keeping offsets
-    instead of slices and of setting the slots without a call to `__init__`.
+    Raises ValueError when the version is not 2 or when CSRCs, extension or padding do not fit. Measured with
+    timeit (CPython 3.11, one shared core): 0.23 µs for a plain packet, 0.37 µs with extensions; the price of
+    keeping offsets instead of slices and of setting the slots without a call to `__init__`.
     """
     size = len(data)
     if size < 12:
@@ -147,10 +148,12 @@ def build_rtp(
     extensions: Sequence[tuple[int, bytes]] = (),
     padding_length: int = 0,
 ) -> bytes:
-    """Builds one RTP packet, for sources and tests; `sequence_number` and `timestamp` are wrapped to their width.
+    """Builds one RTP packet, for sources and tests; `sequence_number` and `timestamp` are wrapped to their
+    width.
 
-    `extensions` are (identifier, value) pairs as in `build_extensions`. `padding_length` counts the final count octet.
-    Raises ValueError for a payload type, CSRC count, extension or padding that the header cannot express.
+    `extensions` are (identifier, value) pairs as in `build_extensions`. `padding_length` counts the final
+    count octet. Raises ValueError for a payload type, CSRC count, extension or padding that the header cannot
+    express.
     """
     if not 0 <= payload_type <= 127:
         raise ValueError("payload_type out of range")
@@ -167,4 +170,3 @@ def build_rtp(
     )
     padding = bytes(padding_length - 1) + bytes((padding_length,)) if padding_length else b""
     return b"".join((header, *(csrc.to_bytes(4) for csrc in csrcs), block, payload, padding))
-

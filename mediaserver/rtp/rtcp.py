@@ -1,8 +1,8 @@
 """RTCP packets (RFC 3550, section 6) and the feedback messages of WebRTC, parsed and packed.
 
-`parse_compound` turns one decrypted datagram into values; packet types, feedback formats and report blocks that are
-not listed here are skipped. Reduced-size packets (RFC 5506) are accepted. All limits are there so that a hostile
-compound costs no more than a few milliseconds.
+`parse_compound` turns one decrypted datagram into values; packet types, feedback formats and report blocks
+that are not listed here are skipped. Reduced-size packets (RFC 5506) are accepted. All limits are there so
+that a hostile compound costs no more than a few milliseconds.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ MAX_COMPOUND_BYTES = 4096
 """Longest compound read: twice and more what fits a path MTU, far less than an ICE-TCP frame could carry."""
 
 MAX_FEEDBACK_STATUSES = 8192
-"""Packet statuses read per compound from transport-wide feedback: over a second at 7,500 packets/s. Run-length chunks
-could otherwise turn 4 KiB into millions of statuses."""
+"""Packet statuses read per compound from transport-wide feedback: over a second at 7,500 packets/s.
+Run-length chunks could otherwise turn 4 KiB into millions of statuses."""
 
 MAX_PACKET_WORDS = 0xFFFF
 """The 16-bit length field counts 32-bit words, less one."""
@@ -138,7 +138,9 @@ class SenderReport:
 
     def pack(self) -> bytes:
         """The whole packet. Raises ValueError for a field out of range or more than 31 reports."""
-        head = _pack("!IQIII", self.ssrc, self.ntp_time, self.rtp_timestamp, self.packet_count, self.octet_count)
+        head = _pack(
+            "!IQIII", self.ssrc, self.ntp_time, self.rtp_timestamp, self.packet_count, self.octet_count
+        )
         body = head + b"".join(report.pack() for report in self.reports)
         return _packet(RtcpType.SENDER_REPORT, len(self.reports), body)
 
@@ -305,7 +307,8 @@ class Remb:
 
 @dataclass(frozen=True, slots=True)
 class TransportFeedback:
-    """Transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1)."""
+    """Transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01, section
+    3.1)."""
 
     sender_ssrc: int
     media_ssrc: int
@@ -316,12 +319,13 @@ class TransportFeedback:
     feedback_count: int
     """Counts feedback packets, 8 bits; wrapped when packed."""
     packets: tuple[tuple[int, int | None], ...]
-    """(sequence number, delta) without gaps from `base_sequence`. The delta is in steps of 250 µs (signed 16 bits) since
-    the packet received before, for the first since the reference time; None for a packet not received."""
+    """(sequence number, delta) without gaps from `base_sequence`. The delta is in steps of 250 µs (signed 16
+    bits) since the packet received before, for the first since the reference time; None for a packet not
+    received."""
 
     def pack(self) -> bytes:
-        """The whole packet. Raises ValueError without packets, with over 8192, with a gap in the sequence numbers, or
-        for a delta beyond 16 bits."""
+        """The whole packet. Raises ValueError without packets, with over 8192, with a gap in the sequence
+        numbers, or for a delta beyond 16 bits."""
         packets = self.packets
         if not 0 < len(packets) <= MAX_FEEDBACK_STATUSES:
             raise ValueError("transport feedback: number of packets out of range")
@@ -443,8 +447,8 @@ def pack_compound(packets: Iterable[AnyRtcp]) -> bytes:
 def parse_compound(data: bytes) -> list[AnyRtcp]:
     """Parses the decrypted content of one RTCP datagram.
 
-    Raises ValueError, naming the field, if any part is truncated or contradicts itself: nothing of a damaged compound
-    is used.
+    Raises ValueError, naming the field, if any part is truncated or contradicts itself: nothing of a damaged
+    compound is used.
     """
     size = len(data)
     if not 0 < size <= MAX_COMPOUND_BYTES:
@@ -463,7 +467,8 @@ def parse_compound(data: bytes) -> list[AnyRtcp]:
             raise ValueError("RTCP packet truncated")
         body = data[at + 4 : end]
         if first & 0x20:
-            # RFC 3550 wants padding only on the last packet and in fours; transport-wide feedback does neither.
+            # RFC 3550 wants padding only on the last packet and in fours; transport-wide feedback does
+            # neither.
             padding = body[-1] if body else 0
             if not 0 < padding <= len(body):
                 raise ValueError("RTCP padding length invalid")
@@ -515,7 +520,9 @@ def _parse_sender_report(count: int, body: bytes) -> SenderReport:
     if len(body) < 24:
         raise ValueError("sender report truncated")
     ssrc, ntp_time, rtp_timestamp, packet_count, octet_count = _SENDER_INFO.unpack_from(body)
-    return SenderReport(ssrc, ntp_time, rtp_timestamp, packet_count, octet_count, _parse_reports(body, 24, count))
+    return SenderReport(
+        ssrc, ntp_time, rtp_timestamp, packet_count, octet_count, _parse_reports(body, 24, count)
+    )
 
 
 def _parse_receiver_report(count: int, body: bytes) -> ReceiverReport:

@@ -1,4 +1,5 @@
-"""Arithmetic of wrapping sequence numbers (16 bits) and timestamps (32 bits): RFC 3550, appendix A.1; RFC 1982."""
+"""Arithmetic of wrapping sequence numbers (16 bits) and timestamps (32 bits): RFC 3550, appendix A.1; RFC
+1982."""
 
 
 def sequence_delta(a: int, b: int) -> int:
@@ -14,8 +15,8 @@ def timestamp_delta(a: int, b: int) -> int:
 class Unwrapper:
     """Extends a wrapping counter of `bits` bits to a number that does not wrap.
 
-    The first value v becomes v + 2^bits. A value is placed where it is nearest to the highest number so far, so
-    reordered values give smaller numbers, and no input ever gives a negative one.
+    The first value v becomes v + 2^bits. A value is placed where it is nearest to the highest number so far,
+    so reordered values give smaller numbers, and no input ever gives a negative one.
     """
 
     __slots__ = ("_half", "_highest", "_mask", "_span")

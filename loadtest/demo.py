@@ -431,13 +431,23 @@ async def run(length_name: str, out: Path, language: str, *, colour: bool) -> Fi
         if not isinstance(error, StepFailedError):
             narrator.say(f"  {type(error).__name__}: {error}")
     figures.passed = complete and all(step.passed for step in figures.steps)
-    (out / "figures.json").write_text(
-        json.dumps(asdict(figures), indent=2, ensure_ascii=False) + "\n", "utf-8"
-    )
-    narrator.say(f"\n{_summary(figures)}\n")
-    narrator.say(f"  {text('files', language)} {out}/: {', '.join(sorted(p.name for p in out.iterdir()))}")
-    narrator.say(f"  {text('success' if figures.passed else 'failure', language)}\n")
-    return figures.passed
+    return figures
+
+
+def _make_room(out: Path) -> None:
+    """Make the directory, and take away what an earlier telling left, so that nothing stale is looked at."""
+    out.mkdir(parents=True, exist_ok=True)
+    for old in ("snapshot.png", "agent-heard.wav", "figures.json", "server.log", "clients.log"):
+        (out / old).unlink(missing_ok=True)
+
+
+def _conclude(figures: Figures, out: Path) -> None:
+    written = json.dumps(asdict(figures), indent=2, ensure_ascii=False)
+    (out / "figures.json").write_text(written + "\n", "utf-8")
+    language = figures.language
+    click.echo(f"\n{_summary(figures)}\n")
+    click.echo(f"  {text('files', language)} {out}/: {', '.join(sorted(p.name for p in out.iterdir()))}")
+    click.echo(f"  {text('success' if figures.passed else 'failure', language)}\n")
 
 
 @click.command(name="demo")

@@ -1,19 +1,19 @@
 """A session description as plain values (RFC 8866, RFC 9429 and the attributes WebRTC adds).
 
 What a section inherits from the session level (ICE credentials, fingerprints, `a=setup`, direction, header
-extensions, `extmap-allow-mixed`) is already resolved into each `MediaDescription`. Attributes that a forwarding
-server has no use for are not kept.
+extensions) is already resolved into each `MediaDescription`. Attributes that a forwarding server has no use
+for are not kept.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-DEFAULT_ADDRESS = "0.0.0.0"
+DEFAULT_ADDRESS = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 """Connection address of a section whose candidates are trickled or bundled (RFC 8840, section 4.1.1)."""
 
 
 class SdpError(ValueError):
-    """A session description is damaged, exceeds a limit or cannot be negotiated; the text says which and where."""
+    """A description is damaged, exceeds a limit or cannot be negotiated; the text says which and where."""
 
     def __init__(self, reason: str, line_number: int | None = None, line: str = "") -> None:
         self.reason = reason
@@ -140,7 +140,7 @@ class SsrcDescription:
 
 @dataclass(frozen=True, slots=True)
 class SsrcGroup:
-    """One `a=ssrc-group` line: `FID` pairs a stream with its retransmissions, `SIM` orders simulcast layers."""
+    """One `a=ssrc-group` line: `FID` pairs a stream with its retransmissions, `SIM` lists layers."""
 
     semantics: str
     ssrcs: tuple[int, ...]
@@ -166,7 +166,7 @@ class SimulcastStream:
 
 @dataclass(frozen=True, slots=True)
 class SimulcastDescription:
-    """An `a=simulcast` line (RFC 8853): per direction the layers, each with its alternatives, best wish first."""
+    """An `a=simulcast` line (RFC 8853): per direction the layers, each with its alternatives, best first."""
 
     send: tuple[tuple[SimulcastStream, ...], ...] = ()
     recv: tuple[tuple[SimulcastStream, ...], ...] = ()
@@ -191,6 +191,7 @@ class MediaDescription:
     """In order of preference. A payload type without `a=rtpmap` is left out."""
     extensions: tuple[ExtensionDescription, ...] = ()
     extmap_allow_mixed: bool = False
+    """Stated for this section; Chromium states it once for the session instead."""
     bundle_only: bool = False
     ice_ufrag: str | None = None
     ice_password: str | None = None

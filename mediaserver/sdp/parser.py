@@ -1,8 +1,8 @@
 """Text to `SessionDescription` in linear time, refusing whatever exceeds the limits below.
 
 The text comes from any participant, so every list is bounded and every number checked; a breach raises
-`SdpError` naming the line. Unknown attributes are skipped (RFC 8866, section 5.13). A line given twice is taken
-once where it states a single value.
+`SdpError` naming the line. Unknown attributes are skipped (RFC 8866, section 5.13). Where a line states a
+single value, the last one counts.
 """
 
 import re
@@ -89,11 +89,10 @@ def parse_sdp(text: str) -> SessionDescription:
     if text.count("\n") > MAX_LINES:
         raise SdpError(f"the description has more than {MAX_LINES} lines")
     session = _Session()
-    number = 0
-    line = ""
+    number, line = 0, ""
     try:
-        for number, line in enumerate(text.split("\n"), 1):
-            line = line.removesuffix("\r")
+        for number, raw_line in enumerate(text.split("\n"), 1):  # noqa: B007 - named in the error
+            line = raw_line.removesuffix("\r")
             if line:
                 session.feed(line)
     except SdpError as error:
@@ -235,7 +234,7 @@ class _Section:
             formats=self.formats,
             codecs=self._finish_codecs(),
             extensions=tuple(extensions.values()),
-            extmap_allow_mixed=self.extmap_allow_mixed or session.extmap_allow_mixed,
+            extmap_allow_mixed=self.extmap_allow_mixed,
             bundle_only=self.bundle_only,
             ice_ufrag=self.ice_ufrag or session.ice_ufrag,
             ice_password=self.ice_password or session.ice_password,

@@ -30,7 +30,7 @@ def write_sdp(description: SessionDescription) -> str:
     if description.ice_lite:
         lines.append("a=ice-lite")
     for media in description.media:
-        _write_media(lines, media, description)
+        _write_media(lines, media)
     text = "\r\n".join(lines)
     if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
         raise SdpError("a value contains a line break")
@@ -56,7 +56,7 @@ def _address(address: str) -> str:
     return f"IP6 {address}" if ":" in address else f"IP4 {address}"
 
 
-def _write_media(lines: list[str], media: MediaDescription, description: SessionDescription) -> None:
+def _write_media(lines: list[str], media: MediaDescription) -> None:
     if media.is_rtp:
         # A section needs a format even when none is left (RFC 8866, section 5.14).
         formats = " ".join([str(codec.payload_type) for codec in media.codecs]) or "0"
@@ -68,7 +68,7 @@ def _write_media(lines: list[str], media: MediaDescription, description: Session
     _write_transport(lines, media)
     if media.is_rtp or media.direction is not Direction.SENDRECV:
         lines.append(f"a={media.direction.value}")
-    if media.extmap_allow_mixed and not description.extmap_allow_mixed:
+    if media.extmap_allow_mixed:
         lines.append("a=extmap-allow-mixed")
     for extension in media.extensions:
         way = "" if extension.direction is None else f"/{extension.direction.value}"
@@ -139,5 +139,8 @@ def _write_sources(lines: list[str], media: MediaDescription) -> None:
 
 def _layers(layers: tuple[tuple[SimulcastStream, ...], ...]) -> str:
     return ";".join(
-        [",".join([f"~{stream.rid}" if stream.paused else stream.rid for stream in layer]) for layer in layers]
+        [
+            ",".join([f"~{stream.rid}" if stream.paused else stream.rid for stream in layer])
+            for layer in layers
+        ]
     )

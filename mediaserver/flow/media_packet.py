@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from mediaserver.rtp.payload.red import primary_of_red
 
 if TYPE_CHECKING:
     from mediaserver.rtp.extensions import HeaderExtension
     from mediaserver.rtp.payload.vp8 import Vp8Descriptor
+
+
+class PacketSource(Protocol):
+    """Where packets come from, as far as those who forward them care."""
+
+    def capture_time(self, timestamp: int) -> float | None:
+        """Monotonic seconds at which the sample with this RTP timestamp was captured; None if unknown."""
 
 
 class MediaPacket:
@@ -16,6 +25,7 @@ class MediaPacket:
     """
 
     __slots__ = (
+        "_body",
         "arrival",
         "audio_level",
         "extended_sequence",
@@ -28,6 +38,8 @@ class MediaPacket:
         "payload",
         "payload_type",
         "recovered",
+        "red",
+        "source",
         "spatial_layer",
         "temporal_layer",
         "timestamp",
@@ -54,6 +66,8 @@ class MediaPacket:
         recovered: bool = False,
         vp8: Vp8Descriptor | None = None,
         frame_end: bool = False,
+        red: bool = False,
+        source: PacketSource | None = None,
     ) -> None:
         self.extended_sequence = extended_sequence
         """The unwrapped sequence number of the publisher's stream (not of a retransmission stream)."""
@@ -71,7 +85,7 @@ class MediaPacket:
         self.layer = layer
         """Simulcast layer, 0 = lowest; 0 for everything that is not simulcast."""
         self.keyframe = keyframe
-        """The packet belongs to (or, for H.264, begins) a key frame."""
+        """The packet begins a key frame: a decoder can start here."""
         self.frame_start = frame_start
         """The packet is the first of a picture (of a layer's picture, for scalable codecs)."""
         self.temporal_layer = temporal_layer
@@ -90,3 +104,23 @@ class MediaPacket:
         """Where the VP8 payload descriptor keeps its picture id and TL0PICIDX; None for other codecs."""
         self.frame_end = frame_end
         """The packet is the last of a layer's picture (VP9 E bit, dependency descriptor, or the marker)."""
+        self.red = red
+        """The payload is RED (RFC 2198) around Opus."""
+        self.source = source
+        """The receiver that made the packet, for its clock; None if it has none."""
+        self._body: bytes | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The payload behind what a subscriber may need otherwise: without the VP8 descriptor, or a RED
+        packet's primary block. Made once, whoever asks. Raises ValueError for damaged RED."""
+        body = self._body
+        if body is None:
+            if self.vp8 is not None:
+                body = self.payload[self.vp8.size :]
+            elif self.red:
+                body = primary_of_red(self.payload)
+            else:
+                body = self.payload
+            self._body = body
+        return body

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from mediaserver.rtp.extensions import HeaderExtension
 from mediaserver.sdp.description import CodecDescription, ExtensionDescription, MediaDescription, SdpError
@@ -22,6 +23,9 @@ _ECHOED_PARAMETERS = {
     "av1": ("level-idx", "profile", "tier"),
 }
 """Video parameters that identify the format. Others (`x-google-*`, `max-fs`) are wishes of one side."""
+
+CODEC_CACHE_ENTRIES = 64
+"""Results remembered: clients of one build offer one list of codecs, in every section and every re-offer."""
 
 _VP9_PROFILES = frozenset({"0", "2"})
 _AV1_PROFILES = frozenset({"0"})
@@ -127,13 +131,17 @@ def accept_codecs(media: MediaDescription, preferred: Sequence[str] = ()) -> tup
 
     Empty if there is none.
     """
-    if media.kind == "audio":
-        accepted = _accept_audio(media.codecs)
-    else:
-        accepted = _accept_video(media.codecs)
-    if preferred:
-        ranks = {normalise_name(name): rank for rank, name in reversed(list(enumerate(preferred)))}
-        accepted.sort(key=lambda codec: ranks.get(codec.name, len(preferred)))
+    names = tuple(dict.fromkeys(normalise_name(name) for name in preferred))
+    return _accept(media.kind, media.codecs, tuple(name for name in names if name in _WRITTEN_NAMES))
+
+
+@lru_cache(CODEC_CACHE_ENTRIES)
+def _accept(
+    kind: str, offered: tuple[CodecDescription, ...], preferred: tuple[str, ...]
+) -> tuple[NegotiatedCodec, ...]:
+    accepted = _accept_audio(offered) if kind == "audio" else _accept_video(offered)
+    ranks = {name: rank for rank, name in enumerate(preferred)}
+    accepted.sort(key=lambda codec: ranks.get(codec.name, len(ranks)))
     return tuple(accepted)
 
 
@@ -237,7 +245,8 @@ def _profile_accepted(name: str, parameters: dict[str, str]) -> bool:
     return True
 
 
-def describe_codecs(codecs: Iterable[NegotiatedCodec]) -> tuple[CodecDescription, ...]:
+@lru_cache(CODEC_CACHE_ENTRIES)
+def describe_codecs(codecs: tuple[NegotiatedCodec, ...]) -> tuple[CodecDescription, ...]:
     """The payload types of a section of ours, each codec followed by its retransmission format."""
     described = []
     for codec in codecs:

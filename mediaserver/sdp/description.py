@@ -18,8 +18,10 @@ class SdpError(ValueError):
     def __init__(self, reason: str, line_number: int | None = None, line: str = "") -> None:
         self.reason = reason
         self.line_number = line_number
-        where = "" if line_number is None else f"line {line_number} ({line[:48]!r}): "
-        super().__init__(where + reason)
+        self.line = line
+        where = [f"line {line_number}"] if line_number is not None else []
+        where += [f"{line[:48]!r}"] if line else []
+        super().__init__(": ".join([*where, reason]))
 
 
 class Direction(StrEnum):

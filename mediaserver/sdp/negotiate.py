@@ -57,6 +57,9 @@ _DATA_PROTOCOLS = frozenset({DATA_PROTOCOL, "TCP/DTLS/SCTP"})
 PORT = 9
 """Port in `m=` lines ("discard"): the addresses are in the candidates (RFC 8840)."""
 
+ICE_OPTIONS = ("trickle",)
+"""Candidates that a client trickles are taken (and ignored: ICE-lite only answers checks)."""
+
 DATA_MID = "0"
 """Mid of the data section of our own offers, which is the first."""
 
@@ -308,6 +311,7 @@ def _answer_media(
     rids, simulcast = _answer_simulcast(offered, extensions)
     if send is not None and send.stereo:
         codecs = tuple(_announce_stereo(codec) for codec in codecs)
+    msids, ssrcs, ssrc_groups = _describe_track(send, local, codecs)
     section = MediaDescription(
         kind=offered.kind,
         mid=offered.mid,
@@ -317,12 +321,19 @@ def _answer_media(
         codecs=describe_codecs(codecs),
         extensions=_describe_extensions(offered, extensions),
         extmap_allow_mixed=offered.extmap_allow_mixed,
-        rtcp_mux=True,
-        rtcp_rsize=offered.rtcp_rsize,
+        ice_ufrag=local.ufrag,
+        ice_password=local.password,
+        ice_options=ICE_OPTIONS,
+        fingerprints=_fingerprints(local),
+        setup="passive",
+        msids=msids,
+        ssrcs=ssrcs,
+        ssrc_groups=ssrc_groups,
         rids=rids,
         simulcast=simulcast,
+        rtcp_mux=True,
+        rtcp_rsize=offered.rtcp_rsize,
     )
-    section = _with_transport(_with_track(section, send, local, codecs), local, "passive")
     return section, _negotiated_media(
         offered, codecs, extensions, tuple(rid.id for rid in rids), receive=receive, send=send is not None
     )
@@ -401,7 +412,8 @@ def _offer_media(section: OfferSection, local: LocalEndpoint) -> MediaDescriptio
     if send is not None and send.codec is not None:
         names = (send.codec, *(names or _others(section.kind)))
     codecs = offered_codecs(section.kind, names, stereo=send is not None and send.stereo)
-    media = MediaDescription(
+    msids, ssrcs, ssrc_groups = _describe_track(send, local, codecs)
+    return MediaDescription(
         kind=section.kind,
         mid=section.mid,
         port=PORT,
@@ -409,10 +421,17 @@ def _offer_media(section: OfferSection, local: LocalEndpoint) -> MediaDescriptio
         direction=Direction.of(sends=send is not None, receives=False),
         codecs=describe_codecs(codecs),
         extensions=offered_extensions(section.kind),
+        ice_ufrag=local.ufrag,
+        ice_password=local.password,
+        ice_options=ICE_OPTIONS,
+        fingerprints=_fingerprints(local),
+        setup="actpass",
+        msids=msids,
+        ssrcs=ssrcs,
+        ssrc_groups=ssrc_groups,
         rtcp_mux=True,
         rtcp_rsize=True,
     )
-    return _with_transport(_with_track(media, send, local, codecs), local, "actpass")
 
 
 def _others(kind: str) -> tuple[str, ...]:
@@ -420,27 +439,24 @@ def _others(kind: str) -> tuple[str, ...]:
 
 
 def _data_section(mid: str, local: LocalEndpoint, setup: str) -> MediaDescription:
-    section = MediaDescription(
+    return MediaDescription(
         kind="application",
         mid=mid,
         port=PORT,
         protocol=DATA_PROTOCOL,
         formats=(DATA_FORMAT,),
+        ice_ufrag=local.ufrag,
+        ice_password=local.password,
+        ice_options=ICE_OPTIONS,
+        fingerprints=_fingerprints(local),
+        setup=setup,
         sctp_port=SCTP_PORT,
         max_message_size=local.max_message_size,
     )
-    return _with_transport(section, local, setup)
 
 
-def _with_transport(section: MediaDescription, local: LocalEndpoint, setup: str) -> MediaDescription:
-    return replace(
-        section,
-        ice_ufrag=local.ufrag,
-        ice_password=local.password,
-        ice_options=("trickle",),
-        fingerprints=(Fingerprint("sha-256", local.fingerprint.upper()),),
-        setup=setup,
-    )
+def _fingerprints(local: LocalEndpoint) -> tuple[Fingerprint, ...]:
+    return (Fingerprint("sha-256", local.fingerprint.upper()),)
 
 
 def _with_candidates(section: MediaDescription, local: LocalEndpoint) -> MediaDescription:
@@ -461,25 +477,18 @@ def _with_candidates(section: MediaDescription, local: LocalEndpoint) -> MediaDe
     return replace(section, candidates=candidates, end_of_candidates=True)
 
 
-def _with_track(
-    section: MediaDescription,
-    send: SendPlan | None,
-    local: LocalEndpoint,
-    codecs: Sequence[NegotiatedCodec],
-) -> MediaDescription:
+def _describe_track(
+    send: SendPlan | None, local: LocalEndpoint, codecs: Sequence[NegotiatedCodec]
+) -> tuple[tuple[Msid, ...], tuple[SsrcDescription, ...], tuple[SsrcGroup, ...]]:
+    """What a section says about the track we send in it: msid, SSRCs and the group that joins them."""
     if send is None:
-        return section
-    ssrcs = [SsrcDescription(send.ssrc, local.cname)]
-    groups: tuple[SsrcGroup, ...] = ()
-    if send.rtx_ssrc is not None and any(codec.rtx_payload_type is not None for codec in codecs):
-        ssrcs.append(SsrcDescription(send.rtx_ssrc, local.cname))
-        groups = (SsrcGroup("FID", (send.ssrc, send.rtx_ssrc)),)
-    return replace(
-        section,
-        msids=(Msid(send.stream_id, send.track_id),),
-        ssrcs=tuple(ssrcs),
-        ssrc_groups=groups,
-    )
+        return (), (), ()
+    msids = (Msid(send.stream_id, send.track_id),)
+    primary = SsrcDescription(send.ssrc, local.cname)
+    if send.rtx_ssrc is None or all(codec.rtx_payload_type is None for codec in codecs):
+        return msids, (primary,), ()
+    repair = SsrcDescription(send.rtx_ssrc, local.cname)
+    return msids, (primary, repair), (SsrcGroup("FID", (send.ssrc, send.rtx_ssrc)),)
 
 
 # -- what was settled

@@ -6,7 +6,8 @@ single value, the last one counts.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NoReturn
 
 from mediaserver.sdp.description import (
@@ -62,6 +63,11 @@ MAX_EXTENSION_ID = 4351
 """RFC 8285, section 6: 4096 to 4351 stand for "to be chosen by the answerer"."""
 SHA256_HEX_LENGTH = 32 * 3 - 1
 
+CODEC_CACHE_ENTRIES = 64
+"""Codec lists remembered: a client repeats one list in every section, and clients of one build share it."""
+CODEC_CACHE_BYTES = 8 * 1024
+"""Longest codec list remembered, which bounds the memory a hostile client can take; Chromium's has 5.3 kB."""
+
 _MAX_U16 = 0xFFFF
 _MAX_U32 = 0xFFFFFFFF
 _MAX_U64 = 0xFFFFFFFFFFFFFFFF
@@ -89,11 +95,14 @@ def parse_sdp(text: str) -> SessionDescription:
     if text.count("\n") > MAX_LINES:
         raise SdpError(f"the description has more than {MAX_LINES} lines")
     session = _Session()
+    lines = text.replace("\r\n", "\n").split("\n")
     number, line = 0, ""
     try:
-        for number, raw_line in enumerate(text.split("\n"), 1):  # noqa: B007 - named in the error
-            line = raw_line.removesuffix("\r")
-            if line:
+        for number, line in enumerate(lines, 1):  # noqa: B007 - named in the error
+            if line.startswith(_CODEC_LINES):
+                # Two thirds of a join offer: only collected, and parsed once per client build.
+                session.codec_lines.append(line)
+            elif line:
                 session.feed(line)
     except SdpError as error:
         raise SdpError(error.reason, number, line) from None
@@ -133,7 +142,7 @@ def _bounded(count: int, limit: int, what: str) -> None:
 
 
 class _Codec:
-    """A payload type while its lines are being collected."""
+    """A payload type while its lines are being read."""
 
     __slots__ = ("channels", "clock_rate", "feedback", "fmtp", "name")
 
@@ -153,7 +162,7 @@ class _Section:
         "bandwidth",
         "bundle_only",
         "candidates",
-        "codecs",
+        "codec_lines",
         "direction",
         "end_of_candidates",
         "extensions",
@@ -177,7 +186,6 @@ class _Section:
         "simulcast",
         "ssrc_groups",
         "ssrcs",
-        "wildcard_feedback",
     )
 
     def __init__(self, kind: str, port: int, protocol: str) -> None:
@@ -185,8 +193,7 @@ class _Section:
         self.port = port
         self.protocol = protocol
         self.formats: tuple[str, ...] = ()
-        self.codecs: dict[str, _Codec] = {}
-        self.wildcard_feedback: list[str] = []
+        self.codec_lines: list[str] = []
         self.mid = ""
         self.address: str | None = None
         self.direction: Direction | None = None
@@ -231,8 +238,8 @@ class _Section:
             protocol=self.protocol,
             address=self.address or session.address or DEFAULT_ADDRESS,
             direction=self.direction or session.direction or Direction.SENDRECV,
-            formats=self.formats,
-            codecs=self._finish_codecs(),
+            formats=() if self.is_rtp else self.formats,
+            codecs=self._finish_codecs() if self.is_rtp else (),
             extensions=tuple(extensions.values()),
             extmap_allow_mixed=self.extmap_allow_mixed,
             bundle_only=self.bundle_only,
@@ -255,7 +262,45 @@ class _Section:
             bandwidth=tuple(self.bandwidth),
         )
 
+    @property
+    def is_rtp(self) -> bool:
+        return "RTP/" in self.protocol
+
     def _finish_codecs(self) -> tuple[CodecDescription, ...]:
+        lines = self.codec_lines
+        parse = _parse_codecs
+        if sum(map(len, lines)) <= CODEC_CACHE_BYTES:
+            parse = _parse_codecs_cached
+        return parse(self.formats, tuple(lines))
+
+
+def _parse_codecs(formats: tuple[str, ...], lines: tuple[str, ...]) -> tuple[CodecDescription, ...]:
+    """The codecs of a section from the payload types of its `m=` line and its `_CODEC_ATTRIBUTES` lines."""
+    codecs = _CodecList(formats)
+    for line in lines:
+        name, _, value = line.partition(":")
+        try:
+            if not line.isprintable():
+                _fail("contains a control character")
+            _CODEC_ATTRIBUTES[name](codecs, value)
+        except SdpError as error:
+            raise SdpError(f"payload types {' '.join(formats)}: {error.reason}", None, line) from None
+    return codecs.finish()
+
+
+_parse_codecs_cached = lru_cache(CODEC_CACHE_ENTRIES)(_parse_codecs)
+
+
+class _CodecList:
+    """The payload types of a section while their lines are being read."""
+
+    __slots__ = ("codecs", "wildcard_feedback")
+
+    def __init__(self, payload_types: Sequence[str]) -> None:
+        self.codecs = {payload_type: _Codec() for payload_type in payload_types}
+        self.wildcard_feedback: list[str] = []
+
+    def finish(self) -> tuple[CodecDescription, ...]:
         codecs = []
         for payload_type, codec in self.codecs.items():
             if not codec.name:
@@ -287,19 +332,20 @@ class _Session:
         self._bundle: tuple[str, ...] | None = None
         self._ice_lite = False
         self._level = _Section("session", 0, "")
+        self.codec_lines = self._level.codec_lines
         self._sections: list[_Section] = []
         self._current = self._level
         self._attributes = _SESSION_ATTRIBUTES
 
     def feed(self, line: str) -> None:
-        """Take one line without its line end."""
+        """Take one line without its line end that is not about codecs."""
         if not line.isprintable():
             _fail("contains a control character")
         if line[1:2] != "=":
             _fail("is not of the form <letter>=<value>")
         kind = line[0]
         if kind == "a":
-            name, _, value = line[2:].partition(":")
+            name, _, value = line.partition(":")
             handler = self._attributes.get(name)
             if handler is not None:
                 handler(self._current, value)
@@ -322,12 +368,12 @@ class _Session:
             _fail("the description must begin with v=0")
 
     def _session_attribute(self, name: str, value: str) -> None:
-        if name == "group":
+        if name == "a=group":
             semantics, *mids = value.split()[: MAX_MEDIA_SECTIONS + 2] or [""]
             if semantics == "BUNDLE" and self._bundle is None:
                 _bounded(len(mids) - 1, MAX_MEDIA_SECTIONS, "mids in a=group")
                 self._bundle = tuple(dict.fromkeys(_mid(mid) for mid in mids))
-        elif name == "ice-lite":
+        elif name == "a=ice-lite":
             self._ice_lite = True
 
     def _open_section(self, value: str) -> None:
@@ -341,19 +387,19 @@ class _Session:
         if not all(_TOKEN.fullmatch(part) for part in protocol.split("/", 7)):
             _fail("m: the protocol is not a word")
         section = _Section(kind, _integer(port.partition("/")[0], "m: port", 0, _MAX_U16), protocol)
-        if "RTP/" in protocol:
+        section.formats = tuple(formats)
+        if section.is_rtp:
             _bounded(len(formats) - 1, MAX_CODECS, "payload types in one section")
             for payload_type in formats:
                 if not _PAYLOAD_TYPE.fullmatch(payload_type):
                     _fail(f"m: payload type {payload_type[:24]!r} is not a number from 0 to 127")
-                if payload_type in section.codecs:
-                    _fail(f"m: payload type {payload_type} is listed twice")
-                section.codecs[payload_type] = _Codec()
+            if len(set(formats)) != len(formats):
+                _fail("m: a payload type is listed twice")
         else:
             _bounded(len(formats) - 1, MAX_FORMATS, "formats in one section")
-            section.formats = tuple(formats)
         self._sections.append(section)
         self._current = section
+        self.codec_lines = section.codec_lines
         self._attributes = _MEDIA_ATTRIBUTES
 
     def finish(self) -> SessionDescription:
@@ -416,7 +462,7 @@ def _set_mid(section: _Section, value: str) -> None:
     section.mid = _mid(value)
 
 
-def _rtpmap(section: _Section, value: str) -> None:
+def _rtpmap(section: _CodecList, value: str) -> None:
     payload_type, _, encoding = value.partition(" ")
     codec = section.codecs.get(payload_type)
     if codec is None:
@@ -429,7 +475,7 @@ def _rtpmap(section: _Section, value: str) -> None:
     codec.channels = _integer(numbers[1], "rtpmap: channels", 1, 255) if len(numbers) == 2 else 1
 
 
-def _fmtp(section: _Section, value: str) -> None:
+def _fmtp(section: _CodecList, value: str) -> None:
     payload_type, _, parameters = value.partition(" ")
     codec = section.codecs.get(payload_type)
     parameters = parameters.strip()
@@ -438,7 +484,7 @@ def _fmtp(section: _Section, value: str) -> None:
         codec.fmtp.append(parameters)
 
 
-def _rtcp_fb(section: _Section, value: str) -> None:
+def _rtcp_fb(section: _CodecList, value: str) -> None:
     payload_type, _, feedback = value.partition(" ")
     codec = section.codecs.get(payload_type)
     if codec is not None:
@@ -665,33 +711,38 @@ def _direction_setter(direction: Direction) -> "_Handler":
 _Handler = Callable[[_Section, str], None]
 
 _SESSION_ATTRIBUTES: dict[str, _Handler] = {
-    **{direction.value: _direction_setter(direction) for direction in Direction},
-    "end-of-candidates": _end_of_candidates,
-    "extmap": _extmap,
-    "extmap-allow-mixed": _extmap_allow_mixed,
-    "fingerprint": _fingerprint,
-    "ice-options": _ice_options,
-    "ice-pwd": _ice_password,
-    "ice-ufrag": _ice_ufrag,
-    "setup": _setup,
+    **{f"a={direction.value}": _direction_setter(direction) for direction in Direction},
+    "a=end-of-candidates": _end_of_candidates,
+    "a=extmap": _extmap,
+    "a=extmap-allow-mixed": _extmap_allow_mixed,
+    "a=fingerprint": _fingerprint,
+    "a=ice-options": _ice_options,
+    "a=ice-pwd": _ice_password,
+    "a=ice-ufrag": _ice_ufrag,
+    "a=setup": _setup,
 }
 """What a section may inherit."""
 
+_CODEC_ATTRIBUTES: dict[str, Callable[[_CodecList, str], None]] = {
+    "a=fmtp": _fmtp,
+    "a=rtcp-fb": _rtcp_fb,
+    "a=rtpmap": _rtpmap,
+}
+
+_CODEC_LINES = tuple(f"{name}:" for name in _CODEC_ATTRIBUTES)
+
 _MEDIA_ATTRIBUTES: dict[str, _Handler] = {
     **_SESSION_ATTRIBUTES,
-    "bundle-only": _bundle_only,
-    "candidate": _add_candidate,
-    "fmtp": _fmtp,
-    "max-message-size": _max_message_size,
-    "mid": _set_mid,
-    "msid": _msid,
-    "rid": _rid,
-    "rtcp-fb": _rtcp_fb,
-    "rtcp-mux": _rtcp_mux,
-    "rtcp-rsize": _rtcp_rsize,
-    "rtpmap": _rtpmap,
-    "sctp-port": _sctp_port,
-    "simulcast": _simulcast,
-    "ssrc": _ssrc,
-    "ssrc-group": _ssrc_group,
+    "a=bundle-only": _bundle_only,
+    "a=candidate": _add_candidate,
+    "a=max-message-size": _max_message_size,
+    "a=mid": _set_mid,
+    "a=msid": _msid,
+    "a=rid": _rid,
+    "a=rtcp-mux": _rtcp_mux,
+    "a=rtcp-rsize": _rtcp_rsize,
+    "a=sctp-port": _sctp_port,
+    "a=simulcast": _simulcast,
+    "a=ssrc": _ssrc,
+    "a=ssrc-group": _ssrc_group,
 }

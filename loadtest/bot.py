@@ -333,6 +333,7 @@ class Bot:
         auto_subscribe: bool = True,
         dynacast: bool = False,
         watch_media: bool = True,
+        encryption: rtc.E2EEOptions | None = None,
     ) -> None:
         """`watch_media` decodes and measures every subscribed track; without it only events are kept."""
         self.url, self.token = url, token
@@ -340,6 +341,7 @@ class Bot:
             auto_subscribe=auto_subscribe,
             dynacast=dynacast,
             single_peer_connection=single_peer_connection,
+            encryption=encryption,
         )
         self._watch_media = watch_media
         self.room = rtc.Room()

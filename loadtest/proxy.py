@@ -34,6 +34,10 @@ class TcpProxy:
         """Connections relayed so far."""
         self.cuts = 0
         """Connections that `cut` has reset so far."""
+        self.refused = 0
+        """Connections reset while blocked."""
+        self.request_lines: list[str] = []
+        """First line of every connection: of HTTP, method and path with query."""
 
     async def start(self) -> TcpProxy:
         self._server = await asyncio.start_server(self._accept, self._host, self._port)
@@ -86,6 +90,7 @@ class TcpProxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._blocked:
+            self.refused += 1
             _reset(writer)
             return
         try:
@@ -97,7 +102,7 @@ class TcpProxy:
         pair = (writer, onward_writer)
         self._writers.update(pair)
         pumps = [
-            asyncio.ensure_future(self._pump(reader, onward_writer)),
+            asyncio.ensure_future(self._pump_requests(reader, onward_writer)),
             asyncio.ensure_future(self._pump(onward_reader, writer)),
         ]
         self._tasks.update(pumps)
@@ -110,6 +115,16 @@ class TcpProxy:
             for end in pair:
                 self._writers.discard(end)
                 end.transport.abort()
+
+    async def _pump_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            first = await reader.read(_CHUNK_BYTES)
+            self.request_lines.append(first.partition(b"\r\n")[0].decode("latin-1"))
+            writer.write(first)
+        except OSError:
+            _reset(writer)
+            return
+        await self._pump(reader, writer)
 
     @staticmethod
     async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

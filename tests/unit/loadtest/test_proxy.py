@@ -30,8 +30,12 @@ async def echo_port() -> AsyncIterator[int]:
 async def test_bytes_pass_both_ways_and_a_closed_end_is_passed_on(echo_port: int) -> None:
     async with TcpProxy("127.0.0.1", echo_port) as proxy:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-        writer.write(b"hello")
-        assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
+        writer.write(b"GET /rtc HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            == b"GET /rtc HTTP/1.1\r\nHost: x\r\n\r\n"
+        )
+        assert proxy.request_lines == ["GET /rtc HTTP/1.1"]
         writer.write_eof()
         assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()

@@ -1,0 +1,1 @@
+"""One module for each parser to fuzz; every module here is found by itself."""

@@ -128,6 +128,7 @@ class Forwarder:
         "_max_temporal",
         "_mid_pending",
         "_nack_count",
+        "_pack",
         "_packets",
         "_paused",
         "_payload_bytes",
@@ -256,22 +257,20 @@ class Forwarder:
             payload_type = self._marked_type
         else:
             payload_type = self._plain_type
-        header = (
-            _PACK(
-                self._first_byte,
-                payload_type,
-                number,
-                (packet.timestamp + rewriter.timestamp_offset) & 0xFFFFFFFF,
-                self._ssrc,
-            )
-            + self._extensions
+        header = self._pack(
+            self._first_byte,
+            payload_type,
+            number,
+            (packet.timestamp + rewriter.timestamp_offset) & 0xFFFFFFFF,
+            self._ssrc,
+            self._extensions,
         )
-        offset = self._sequence_offset
+        queued = (header, payload, self._sequence_offset)
         cache = self._cache
-        cache.entries[number & cache.mask] = (header, payload, offset)
+        cache.entries[number & cache.mask] = queued
         self._packets += 1
         self._payload_bytes += len(payload)
-        self._queue.append(header, payload, offset)
+        self._queue.push(queued)
 
     def _forward_general(self, packet: MediaPacket) -> None:
         if packet.layer != self._layer and (
@@ -384,11 +383,12 @@ class Forwarder:
             + extensions
             + head
         )
+        queued = (header, payload, offset)
         cache = self._cache
-        cache.entries[number & cache.mask] = (header, payload, offset)
+        cache.entries[number & cache.mask] = queued
         self._packets += 1
         self._payload_bytes += len(payload) + len(head)
-        self._queue.append(header, payload, offset)
+        self._queue.push(queued)
 
     def _build_extensions(
         self, packet: MediaPacket | None, values: Sequence[tuple[HeaderExtension, bytes]]
@@ -419,6 +419,7 @@ class Forwarder:
     def _set_static_extensions(self) -> None:
         self._extensions, self._sequence_offset = self._build_extensions(None, ())
         self._first_byte = _WITH_EXTENSION if self._extensions else _WITHOUT_EXTENSION
+        self._pack = Struct(f"!BBHII{len(self._extensions)}s").pack
         self._audio_blocks.clear()
         self._set_general()
 

@@ -171,13 +171,17 @@ class SendQueue:
         ``transport_sequence_offset`` is the position in ``header`` of the two bytes in which the transport
         stamps its transport-wide sequence number when the packet leaves, or 0 if it carries none.
         """
+        self.push((header, payload, transport_sequence_offset))
+
+    def push(self, packet: QueuedPacket) -> None:
+        """Queue a packet that the caller keeps too; the same as `append`."""
         pending = self._pending
         if not pending:
             self._dirty.append(self)
         elif len(pending) >= self.max_backlog:
             self.dropped += 1
             return
-        pending.append((header, payload, transport_sequence_offset))
+        pending.append(packet)
 
     def drain(self, now: float, budget_bytes: int | None = None) -> list[QueuedPacket]:
         """Take packets out, oldest first: all of them, or as many as begin within ``budget_bytes``.

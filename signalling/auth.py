@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -21,6 +21,9 @@ ALGORITHM = "HS256"
 LEEWAY_S = 60
 """Tolerated difference between our clock and the one that signed, as LiveKit's own verifiers have."""
 MAXIMUM_TOKEN_CHARACTERS = 32_768
+
+ORDINARY = Permissions(can_update_metadata=True)
+"""What a minted token allows unless told otherwise."""
 
 _KINDS = {"standard": 0, "ingress": 1, "egress": 2, "sip": 3, "agent": 4, "connector": 7, "bridge": 8}
 _SOURCES = {
@@ -52,7 +55,7 @@ class Grants:
     room_list: bool = False
     room_admin: bool = False
     destination_room: str = ""
-    permissions: Permissions = Permissions()
+    permissions: Permissions = field(default_factory=Permissions)
     room_options: RoomOptions | None = None
     """How to make the room if it does not exist yet (the token's ``roomConfig``)."""
 
@@ -83,7 +86,7 @@ class Grants:
             raise PermissionDeniedError("the token does not allow listing rooms")
 
     def require_destination(self, room: str, destination: str) -> None:
-        """Raises PermissionDeniedError unless the token may move participants from `room` to `destination`."""
+        """Raises PermissionDeniedError unless the token may move participants to `destination`."""
         self.require_admin(room)
         if self.destination_room != destination:
             raise PermissionDeniedError("the token does not allow moving participants to that room")
@@ -169,7 +172,7 @@ def _room_options(value: object) -> RoomOptions | None:
 
     def number(camel: str, snake: str, default: int) -> int:
         given = value.get(camel, value.get(snake, 0))
-        return max(0, int(given)) or default
+        return max(0, int(given or 0)) or default
 
     defaults = RoomOptions()
     return RoomOptions(
@@ -198,7 +201,7 @@ def mint_join_token(
     ttl_s: float = 6 * 3600,
     metadata: str = "",
     attributes: Mapping[str, str] | None = None,
-    permissions: Permissions = Permissions(can_update_metadata=True),
+    permissions: Permissions = ORDINARY,
     kind: int = 0,
     admin: bool = False,
 ) -> str:
@@ -244,7 +247,7 @@ def refresh_token(
         ttl_s=max(ttl_s, grants.expires_at - clock()),
         metadata=info.metadata,
         attributes=dict(info.attributes),
-        permissions=replace(info.permissions),
+        permissions=info.permissions,
         kind=info.kind,
         admin=grants.room_admin,
     )

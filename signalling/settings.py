@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from signalling.errors import ConfigurationError
@@ -273,7 +281,9 @@ class Settings(BaseSettings):
         else:
             _check_keys(self.api_keys)
         if not self.media.udp_candidates and not self.media.tcp_candidates:
-            raise ValueError("media.udp_candidates and media.tcp_candidates are both off: nobody could connect")
+            raise ValueError(
+                "media.udp_candidates and media.tcp_candidates are both off: nobody could connect"
+            )
         if self.media.gone_after_s < self.media.disconnected_after_s:
             raise ValueError("media.gone_after_s is shorter than media.disconnected_after_s")
         return self
@@ -306,7 +316,9 @@ def _check_keys(keys: Mapping[str, SecretStr]) -> None:
     for key, secret in keys.items():
         text = secret.get_secret_value()
         if key in DEVELOPMENT_KEYS or any(weak in text.lower() for weak in _WEAK_SECRETS):
-            raise ValueError(f"api_keys: the key {key!r} has a default secret; make one: openssl rand -base64 36")
+            raise ValueError(
+                f"api_keys: the key {key!r} has a default secret; make one: openssl rand -base64 36"
+            )
         if len(text) < MINIMUM_SECRET_CHARACTERS:
             raise ValueError(
                 f"api_keys: the secret of {key!r} has fewer than {MINIMUM_SECRET_CHARACTERS} characters; "

@@ -134,7 +134,9 @@ def _query_attributes(encoded: str, strict: bool) -> tuple[tuple[str, str], ...]
     if not encoded:
         return ()
     try:
-        value = json.loads(base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True))
+        value = json.loads(
+            base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+        )
         if not isinstance(value, dict) or len(value) > _MAXIMUM_ATTRIBUTES:
             raise ValueError("attributes")
         return tuple(sorted((str(name), str(text)) for name, text in value.items()))

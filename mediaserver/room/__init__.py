@@ -1,0 +1,1 @@
+"""Rooms, participants, tracks, subscriptions and who may see and hear whom."""

@@ -31,8 +31,9 @@ from mediaserver.sdp.description import (
 
 MAX_SDP_BYTES = 64 * 1024
 """Longest description. The longest recorded join offer is 22 kB (tests/data/sdp)."""
-MAX_LINES = 4096
-"""Lines of a description; bounds the parse to a few milliseconds. The longest recorded offer has 815."""
+MAX_LINES = 3072
+"""Lines of a description; bounds the parse to a few milliseconds. The longest recorded offer has 735, and one
+of 64 KiB would have about 2,500."""
 MAX_MEDIA_SECTIONS = 32
 MAX_CODECS = 64
 """Payload types of one section; Chromium lists up to 34."""
@@ -42,16 +43,17 @@ MAX_EXTENSIONS = 32
 """`a=extmap` lines of one section; Chromium lists up to 13."""
 MAX_FEEDBACK = 16
 """`a=rtcp-fb` lines of one payload type."""
-MAX_SSRCS = 64
+MAX_SSRCS = 32
 MAX_SSRC_GROUPS = 32
 MAX_SSRCS_PER_GROUP = 16
-MAX_CANDIDATES = 64
-"""Candidates of one section; the native SDK has been seen to send 18."""
+MAX_CANDIDATES = 32
+"""Candidates of one section that are kept; later ones are skipped, not refused: an ICE-lite agent uses none, and
+the native SDK repeats its TCP candidates (16 of them in tests/data/sdp)."""
 MAX_RIDS = 16
 MAX_RID_PARAMETERS = 16
 MAX_RID_LENGTH = 16
 """libwebrtc's limit for a rid in a header extension."""
-MAX_SIMULCAST_ALTERNATIVES = 8
+MAX_SIMULCAST_ALTERNATIVES = 4
 MAX_MSIDS = 16
 MAX_FINGERPRINTS = 8
 MAX_BANDWIDTHS = 8
@@ -591,8 +593,8 @@ def _candidate(value: str) -> Candidate:
 
 
 def _add_candidate(section: _Section, value: str) -> None:
-    _bounded(len(section.candidates), MAX_CANDIDATES, "candidates in one section")
-    section.candidates.append(_candidate(value))
+    if len(section.candidates) < MAX_CANDIDATES:
+        section.candidates.append(_candidate(value))
 
 
 def _end_of_candidates(section: _Section, _: str) -> None:
@@ -659,6 +661,8 @@ def _rid(section: _Section, value: str) -> None:
 
 
 def _simulcast(section: _Section, value: str) -> None:
+    if section.simulcast is not None:
+        _fail("simulcast: the section has two such lines")
     words = value.split(None, 4)
     if len(words) not in (2, 4):
         _fail("simulcast: expected send or recv and a list of rids, once or for both directions")

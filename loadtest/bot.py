@@ -8,7 +8,7 @@ import itertools
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -93,6 +93,12 @@ def rate_between(first: Inbound, last: Inbound) -> Rate:
         frame_height=last.frame_height,
         mime_type=last.mime_type,
     )
+
+
+def longest_gap_s(arrivals: Iterable[float], since: float, until: float) -> float:
+    """Longest time between two neighbours of `since`, the arrivals between, and `until`."""
+    moments = [since, *(arrival for arrival in arrivals if since < arrival < until), until]
+    return max(later - earlier for earlier, later in itertools.pairwise(moments))
 
 
 async def inbound_of(track: rtc.Track) -> Inbound | None:
@@ -197,9 +203,7 @@ class VideoWatch(_Watch):
 
     def longest_gap_s(self, since: float, until: float | None = None) -> float:
         """Longest time without a frame between two moments (monotonic), the ends included."""
-        end = time.monotonic() if until is None else until
-        moments = [since, *(arrival for arrival in self.arrivals if since < arrival < end), end]
-        return max(later - earlier for earlier, later in itertools.pairwise(moments))
+        return longest_gap_s(self.arrivals, since, time.monotonic() if until is None else until)
 
     def picture(self) -> Image | None:
         """The last frame in BGR, None before the first."""

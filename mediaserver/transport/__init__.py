@@ -1,0 +1,1 @@
+"""UDP front, ICE-lite, ICE-TCP, DTLS-SRTP and data channels: shells around sans-IO pieces."""

@@ -26,6 +26,7 @@ AUDIBLE_RMS = 0.003  # about -50 dBFS: far above an encoder's noise, far below s
 _AUDIO_FRAME_S = 0.02
 _AUDIO_QUEUE_MS = 60  # sound buffered in the SDK, small so that a mute is heard at once
 _HEARD_S = 3.0  # how much of the last sound is kept
+_END_OF_STREAM_S = 1.0
 _LATENCIES_KEPT = 600
 _ARRIVALS_KEPT = 900
 
@@ -127,6 +128,12 @@ async def inbound_of(track: rtc.Track) -> Inbound | None:
     return None
 
 
+async def _end(stream: rtc.VideoStream | rtc.AudioStream) -> None:
+    """Close a stream; the SDK waits for an end-of-stream that a track already gone no longer sends."""
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(stream.aclose(), _END_OF_STREAM_S)
+
+
 class _Watch:
     """What is common to received tracks."""
 
@@ -212,7 +219,7 @@ class VideoWatch(_Watch):
 
     async def close(self) -> None:
         await super().close()
-        await self._stream.aclose()
+        await _end(self._stream)
 
 
 class AudioWatch(_Watch):
@@ -263,7 +270,7 @@ class AudioWatch(_Watch):
 
     async def close(self) -> None:
         await super().close()
-        await self._stream.aclose()
+        await _end(self._stream)
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ SAMPLES: list[list[AnyRtcp]] = [
     ],
     [Bye((1, 2), b"leaving")],
     [Nack(1, 2, (65530, 65535, 0, 3, 700)), Pli(1, 2), Fir(1, ((2, 3), (4, 5)))],
-    [Remb(1, 1_234_567, (2, 3))],
+    [Remb(1, 1_234_560, (2, 3))],
     [
         TransportFeedback(
             1, 2, 65530, -2, 255, tuple(((65530 + at) & 0xFFFF, _DELTAS[at * at % 6]) for at in range(60))

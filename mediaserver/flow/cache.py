@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mediaserver.flow.media_packet import MediaPacket
     from mediaserver.flow.send_queue import QueuedPacket
+
+SOURCE_CACHE_PACKETS = 128
+"""Received packets kept per video stream, a power of two: a key frame of 140 kB. They pin no payloads that the
+subscribers' caches do not pin anyway."""
+
+SOURCE_CACHE_MAX_AGE_S = 1.0
+"""Older packets are not given out: a picture from before would only be shown late."""
 
 VIDEO_CACHE_PACKETS = 256
 """A power of two. One second at 2.2 Mbit/s: two to ten round trips of retries. Payloads are shared with the
@@ -29,6 +37,38 @@ RETRANSMISSION_SHARE = 0.4
 
 RETRANSMISSION_BURST_BYTES = 60_000
 """Unused allowance that can be saved: a lost key frame at a second's 500 kbit/s."""
+
+
+class PacketCache:
+    """The last packets received of one stream, for a subscriber that begins at one that came late."""
+
+    __slots__ = ("_entries", "_highest")
+
+    def __init__(self) -> None:
+        self._entries: list[MediaPacket | None] = [None] * SOURCE_CACHE_PACKETS
+        self._highest = -1
+
+    def add(self, packet: MediaPacket) -> None:
+        """Remember a packet; an older one gives way."""
+        sequence = packet.extended_sequence
+        self._entries[sequence & (SOURCE_CACHE_PACKETS - 1)] = packet
+        if sequence > self._highest:
+            self._highest = sequence
+
+    def after(self, sequence: int, now: float) -> list[MediaPacket]:
+        """The packets received behind the extended ``sequence``, in order of their numbers."""
+        if self._highest - sequence >= SOURCE_CACHE_PACKETS:
+            return []
+        found: list[MediaPacket] = []
+        for number in range(sequence + 1, self._highest + 1):
+            packet = self._entries[number & (SOURCE_CACHE_PACKETS - 1)]
+            if (
+                packet is not None
+                and packet.extended_sequence == number
+                and now - packet.arrival <= SOURCE_CACHE_MAX_AGE_S
+            ):
+                found.append(packet)
+        return found
 
 
 class SentCache:

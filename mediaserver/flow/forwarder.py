@@ -273,9 +273,14 @@ class Forwarder:
         self._queue.push(queued)
 
     def _forward_general(self, packet: MediaPacket) -> None:
-        if packet.layer != self._layer and (
-            packet.layer != self._target or self._paused or not self._open(packet)
-        ):
+        if packet.layer != self._layer:
+            if packet.layer != self._target or self._paused or not self._open(packet):
+                return
+            self._forward_general(packet)
+            if packet.source is not None:
+                # A key frame whose first packet was lost and recovered: the rest is here already.
+                for behind in packet.source.packets_after(packet, packet.arrival):
+                    self._forward_general(behind)
             return
         rewriter = self._rewriter
         sequence = packet.extended_sequence
@@ -286,10 +291,8 @@ class Forwarder:
                 # The source began anew: its timestamps and pictures have nothing to do with the former ones.
                 self._close()
                 self._resume_layer = None
-                if not self._open(packet):
-                    return
-                picture_offset = rewriter.picture_offset
-                tl0_offset = rewriter.tl0_offset
+                self._forward_general(packet)
+                return
             if not packet.payload or not self._wanted(packet):
                 rewriter.skip(packet)
                 return

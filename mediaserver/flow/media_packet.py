@@ -17,6 +17,9 @@ class PacketSource(Protocol):
     def capture_time(self, timestamp: int) -> float | None:
         """Monotonic seconds at which the sample with this RTP timestamp was captured; None if unknown."""
 
+    def packets_after(self, packet: MediaPacket, now: float) -> list[MediaPacket]:
+        """What was received lately behind ``packet``, in order: not empty only if the packet came late."""
+
 
 class MediaPacket:
     """One media packet, built once when it arrives and shared, unchanged, by all who forward or record it.

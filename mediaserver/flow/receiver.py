@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mediaserver.flow.cache import PacketCache
 from mediaserver.flow.keyframes import KeyframeThrottle
 from mediaserver.flow.media_packet import MediaPacket
 from mediaserver.flow.sender_clock import SenderClock, WallClock
@@ -28,6 +29,9 @@ MAX_DROPOUT = 3000
 
 MAX_MISORDER = 1000
 """Packets by which one may be late. RFC 3550 says 100; retransmissions without RTX need a second's worth."""
+
+MAX_EARLY_REORDER = 64
+"""Packets by which the first one to arrive may have overtaken the first one sent: a small key frame."""
 
 MAX_MISSING = 1000
 """Gaps remembered, so that late packets are told from duplicates."""
@@ -100,6 +104,7 @@ class StreamReceiver:
         "_audio_level",
         "_base",
         "_bitrate",
+        "_cache",
         "_clock",
         "_codecs",
         "_expected_before",
@@ -179,6 +184,7 @@ class StreamReceiver:
         self._feedback = feedback
         self._clock = SenderClock(clock_rate, wall_clock)
         self._throttle = KeyframeThrottle()
+        self._cache = PacketCache() if self._video else None
         self._inspector: PayloadInspector | None = None
         self._inspected_codec = ""
 
@@ -257,7 +263,7 @@ class StreamReceiver:
                 self._restart_candidate = None
                 self._highest = extended
                 self._note_missing(highest + 1, extended, arrival)
-            elif not self._fill_gap(extended):
+            elif not self._fill_gap(extended) and not self._begins_before(extended, arrival):
                 self._packets_discarded += 1
                 self._record_transport_sequence(extensions, extension_ids, arrival)
                 return None
@@ -389,7 +395,7 @@ class StreamReceiver:
                     self._frame_width, self._frame_height = facts.width, facts.height
         elif payload:
             self._frames += 1
-        return MediaPacket(
+        media = MediaPacket(
             extended,
             packet.timestamp,
             packet.marker,
@@ -410,6 +416,9 @@ class StreamReceiver:
             codec == "red",
             self,
         )
+        if self._cache is not None:
+            self._cache.add(media)
+        return media
 
     def _record_transport_sequence(
         self,
@@ -451,6 +460,15 @@ class StreamReceiver:
             self._nackable -= 1
         return True
 
+    def _begins_before(self, extended: int, arrival: float) -> bool:
+        """Whether the packet belongs to a stream whose first packets overtook it; then it begins there."""
+        base = self._base
+        if not base - MAX_EARLY_REORDER <= extended < base or self._packets > MAX_EARLY_REORDER:
+            return False
+        self._base = extended
+        self._note_missing(extended + 1, base, arrival)
+        return True
+
     def _stop_asking(self) -> None:
         for gap in self._missing.values():
             gap.retry_at = _NEVER
@@ -481,6 +499,10 @@ class StreamReceiver:
         """Monotonic seconds, by the publisher's sender reports, of an RTP timestamp; None without reports."""
         return self._clock.capture_time(timestamp)
 
+    def packets_after(self, packet: MediaPacket, now: float) -> list[MediaPacket]:
+        """What was received within the last second behind ``packet``, in order."""
+        return [] if self._cache is None else self._cache.after(packet.extended_sequence, now)
+
     # What to tell the publisher
 
     def request_keyframe(self) -> None:
@@ -490,7 +512,7 @@ class StreamReceiver:
 
     def deadline(self) -> float | None:
         """Monotonic seconds at which `poll` next has something to send; None if nothing is pending."""
-        keyframe = self._throttle.deadline(self.round_trip_time)
+        keyframe = self._throttle.deadline(self.round_trip_time) if self._highest >= 0 else None
         if self._next_nack == _NEVER:
             return keyframe
         return self._next_nack if keyframe is None else min(keyframe, self._next_nack)
@@ -504,7 +526,8 @@ class StreamReceiver:
                 part = tuple(number & 0xFFFF for number in lost[at : at + MAX_NACKED_PER_MESSAGE])
                 messages.append(Nack(self._own_ssrc, self.ssrc, part))
                 self._nack_count += 1
-        if self._throttle.take(now, self.round_trip_time):
+        # Before its first packet nothing can be said to be missing, and the first may well be a key frame.
+        if self._highest >= 0 and self._throttle.take(now, self.round_trip_time):
             self._pli_count += 1
             messages.append(Pli(self._own_ssrc, self.ssrc))
         return messages

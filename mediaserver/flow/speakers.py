@@ -32,7 +32,7 @@ LEVEL_STEP = 0.1
 """Levels are reported rounded to this, so that a list which says the same is the same."""
 
 _SILENCE_DBOV = 127
-_LINEAR = tuple(10 ** (-level / 20) for level in range(_SILENCE_DBOV)) + (0.0,)
+_LINEAR = (*(10 ** (-level / 20) for level in range(_SILENCE_DBOV)), 0.0)
 
 
 class Speaker(NamedTuple, Generic[TrackId]):

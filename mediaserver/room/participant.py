@@ -471,10 +471,10 @@ class Participant:
         self.listener = listener
         self.signal_lost_at = None
 
-    def restart_subscriber_ice(self) -> None:
-        """After a resume: new ICE credentials for the connection on which we make the offers."""
-        if self.subscriber is not self.publisher:
-            self.subscriber.restart_ice()
+    def resumed(self) -> None:
+        """The session has told the client that it is back: negotiation may go on, ICE is restarted."""
+        for peer in self.peers:
+            peer.resumed()
 
     def leave(self, reason: LeaveReason) -> None:
         """Leave the room: tracks end, connections close, those who knew are told."""

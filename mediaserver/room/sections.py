@@ -50,6 +50,9 @@ class SectionTable:
     def __iter__(self) -> Iterator[Section]:
         return iter(self.sections.values())
 
+    def __len__(self) -> int:
+        return len(self.sections)
+
     def get(self, mid: str) -> Section | None:
         """The section of a mid."""
         return self.sections.get(mid)
@@ -96,6 +99,13 @@ class SectionTable:
                 downlink.mid = None
                 return True
         return False
+
+    def put_back(self, section: Section) -> None:
+        """The client no longer receives in a section: its downlink waits for another."""
+        if section.downlink is not None:
+            self.waiting.append(section.downlink)
+            section.downlink.mid = None
+            section.downlink = None
 
     def described(self) -> None:
         """A description was exchanged: sections without downlink are inactive in it."""

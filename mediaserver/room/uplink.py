@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mediaserver.flow.receiver import StreamReceiver
     from mediaserver.room.track import PublishedTrack
+    from mediaserver.sdp.codecs import NegotiatedCodec
 
 
 class Uplink:
     """One simulcast layer (or the only stream) of a published track, as it arrives."""
 
-    __slots__ = ("_poll_soon", "mid", "receiver", "rid", "track")
+    __slots__ = ("_poll_soon", "codec", "mid", "receiver", "rid", "track")
 
     def __init__(
         self,
@@ -21,12 +22,14 @@ class Uplink:
         receiver: StreamReceiver,
         mid: str,
         rid: str,
+        codec: NegotiatedCodec,
         poll_soon: Callable[[], None],
     ) -> None:
         self.track = track
         self.receiver = receiver
         self.mid = mid
         self.rid = rid
+        self.codec = codec
         self._poll_soon = poll_soon
 
     def request_keyframe(self, now: float) -> None:

@@ -125,6 +125,8 @@ class SectionPlan:
     send: SendPlan | None = None
     preferred_codecs: tuple[str, ...] = ()
     """Names or MIME types, the codec the client shall send first; `("red", "opus")` asks for redundancy."""
+    dtx: bool = False
+    """Ask the client to send (next to) nothing while it is silent (RFC 7587, `usedtx`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,8 @@ def _answer_media(
     rids, simulcast = _answer_simulcast(offered, extensions)
     if send is not None and send.stereo:
         codecs = tuple(_announce_stereo(codec) for codec in codecs)
+    if plan.dtx:
+        codecs = tuple(_ask_for_dtx(codec) for codec in codecs)
     msids, ssrcs, ssrc_groups = _describe_track(send, local, codecs)
     section = MediaDescription(
         kind=offered.kind,
@@ -367,6 +371,12 @@ def _announce_stereo(codec: NegotiatedCodec) -> NegotiatedCodec:
     if codec.name != "opus" or "sprop-stereo" in codec.parameters:
         return codec
     return replace(codec, fmtp=f"{codec.fmtp};sprop-stereo=1")
+
+
+def _ask_for_dtx(codec: NegotiatedCodec) -> NegotiatedCodec:
+    if codec.name != "opus" or "usedtx" in codec.parameters:
+        return codec
+    return replace(codec, fmtp=f"{codec.fmtp};usedtx=1")
 
 
 def _describe_extensions(

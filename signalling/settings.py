@@ -155,7 +155,7 @@ class LimitSettings(_Group):
     """Joins a second of this node, sustained."""
     join_burst: Count = 200
     """Joins at once."""
-    data_message_bytes: Count = 65_535
+    data_message_bytes: Count = 65_536
     """One message on a data channel."""
     data_bytes_per_s: Count = 1_048_576
     """Data a second of one participant, sustained. Lossy data over it is dropped."""
@@ -244,6 +244,8 @@ class Settings(BaseSettings):
     (access needs a token anyway)."""
     trusted_proxies: TextList = ()
     """Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed."""
+    event_loop: Literal["uvloop", "asyncio"] = "uvloop"
+    """Which event loop runs the node; `asyncio` is slower and for finding faults only."""
     drain_timeout: Seconds = 3600.0
     """Seconds that calls in progress may go on after SIGTERM."""
     media: MediaSettings = MediaSettings()
@@ -276,7 +278,7 @@ class Settings(BaseSettings):
             if not self.dev_tls and self.bind_host not in _LOOPBACK_HOSTS:
                 raise ValueError(
                     f"--dev listens on loopback only, not on {self.host}: its API key is known to everybody. "
-                    "For phones in the LAN use --dev-tls; for a real server give api_keys and leave --dev away"
+                    "For phones in the LAN use --dev-tls; for a real server give api_keys without --dev"
                 )
         else:
             _check_keys(self.api_keys)
@@ -406,7 +408,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def groups() -> dict[str, type[BaseModel]]:
     """The groups of keys: name -> model."""
     return {
-        name: cast(type[BaseModel], field.annotation)
+        name: field.annotation
         for name, field in Settings.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }

@@ -25,6 +25,8 @@ _FACT_CHARACTERS = 128
 """Kept of each thing a client says about itself."""
 _MAXIMUM_ATTRIBUTES = 256
 
+NO_FACTS = ClientFacts()
+
 _SDK_NAMES = {number: name.lower() for name, number in models.ClientInfo.SDK.items()}
 
 
@@ -33,7 +35,7 @@ class ConnectRequest:
     """A client's wish to join or to resume."""
 
     single_peer_connection: bool
-    client: ClientFacts = ClientFacts()
+    client: ClientFacts = NO_FACTS
     auto_subscribe: bool = True
     adaptive_stream: bool = False
     reconnect: bool = False

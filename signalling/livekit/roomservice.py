@@ -257,6 +257,10 @@ class RoomService:
         if request.room == request.destination_room:
             raise TwirpError("invalid_argument", "the destination is the room the participant is in")
         self._check_name("destination_room", request.destination_room)
+        await self._control.get_participant(
+            request.room, request.identity
+        )  # before a room is made for nobody
+        await self._control.create_room(request.destination_room, RoomOptions())
         await self._control.move_participant(request.room, request.identity, request.destination_room)
         return proto.MoveParticipantResponse()
 

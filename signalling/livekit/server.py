@@ -43,7 +43,7 @@ NOT_TO_RETURN = frozenset(
 """Who left for these reasons is not asked to join anew."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A connection that is not let in; becomes a plain HTTP answer."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -127,7 +127,7 @@ class SignalServer:
     def admit(self, request: web.Request, *, single: bool) -> Admission:
         """Whether a connection may go on.
 
-        Raises Refused.
+        Raises RefusedError.
         """
         self._check_origin(request)
         try:
@@ -135,15 +135,15 @@ class SignalServer:
             room = grants.require_join()
             asked = self._read_request(request, single)
         except (AuthenticationError, PermissionDeniedError) as error:
-            raise Refused(401, str(error)) from None
+            raise RefusedError(401, str(error)) from None
         except JoinRequestError as error:
-            raise Refused(400, str(error)) from None
+            raise RefusedError(400, str(error)) from None
         limit = self.settings.limits.name_bytes
         for what, text in (("room name", room), ("identity", grants.identity), ("name", grants.name)):
             if len(text.encode()) > limit:
-                raise Refused(400, f"the {what} is longer than {limit} bytes")
+                raise RefusedError(400, f"the {what} is longer than {limit} bytes")
         if (asked.metadata or asked.attributes) and not grants.permissions.can_update_metadata:
-            raise Refused(401, "the token does not allow setting one's own metadata")
+            raise RefusedError(401, "the token does not allow setting one's own metadata")
         metadata = asked.metadata or grants.metadata
         attributes = dict(grants.attributes) | {name: text for name, text in asked.attributes if text}
         self._check_facts(metadata, attributes)
@@ -166,34 +166,34 @@ class SignalServer:
     def _check_facts(self, metadata: str, attributes: dict[str, str]) -> None:
         limits = self.settings.limits
         if len(metadata.encode()) > limits.metadata_bytes:
-            raise Refused(400, f"the metadata is longer than {limits.metadata_bytes} bytes")
+            raise RefusedError(400, f"the metadata is longer than {limits.metadata_bytes} bytes")
         size = sum(len(name.encode()) + len(text.encode()) for name, text in attributes.items())
         if size > limits.attributes_bytes:
-            raise Refused(400, f"the attributes are longer than {limits.attributes_bytes} bytes")
+            raise RefusedError(400, f"the attributes are longer than {limits.attributes_bytes} bytes")
 
     def _check_capacity(self, grants: Grants, name: str) -> None:
         room = self.rooms.get(name)
         if self.draining and (room is None or not room.participants):
-            raise Refused(503, "the server is shutting down and takes no new calls")
+            raise RefusedError(503, "the server is shutting down and takes no new calls")
         if room is not None and Identity(grants.identity) in room.participants:
             return  # takes its own place
         try:
             self.rooms.ensure_capacity()
         except RoomError as error:
-            raise Refused(503, str(error)) from None
+            raise RefusedError(503, str(error)) from None
         if room is None:
             if len(self.rooms.rooms) >= self.settings.limits.rooms_per_node:
-                raise Refused(503, "the node has no place for another room")
+                raise RefusedError(503, "the node has no place for another room")
             return
         limit = room.options.max_participants or self.settings.limits.participants_per_room
         if len(room.participants) >= min(limit, self.settings.limits.participants_per_room):
-            raise Refused(403, f"the room is full: it has its {limit} participants")
+            raise RefusedError(403, f"the room is full: it has its {limit} participants")
 
     def _check_origin(self, request: web.Request) -> None:
         origin = request.headers.get(hdrs.ORIGIN)
         allowed = self.settings.allowed_origin
         if origin and allowed and origin not in allowed and origin != _own_origin(request):
-            raise Refused(403, "this web page's origin may not connect (allowed_origin)")
+            raise RefusedError(403, "this web page's origin may not connect (allowed_origin)")
 
     def _cors(self, request: web.Request) -> dict[str, str]:
         origin = request.headers.get(hdrs.ORIGIN)
@@ -217,7 +217,7 @@ class SignalServer:
         headers = self._cors(request) | {hdrs.CACHE_CONTROL: "no-store"}
         try:
             self.admit(request, single=single)
-        except Refused as refused:
+        except RefusedError as refused:
             return web.Response(status=refused.status, text=refused.text, headers=headers)
         return web.Response(text="success", headers=headers)
 
@@ -249,8 +249,8 @@ class SignalServer:
         try:
             admission = self.admit(request, single=single)
             if not self._joins.take(1, self.clock.monotonic()):
-                raise Refused(429, "too many joins at once; try again in a moment")
-        except Refused as refused:
+                raise RefusedError(429, "too many joins at once; try again in a moment")
+        except RefusedError as refused:
             self.counters.refused_joins += 1
             self.log.info("join refused", status=refused.status, reason=refused.text)
             return web.Response(status=refused.status, text=refused.text, headers=self._cors(request))

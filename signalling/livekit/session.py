@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 Reason = rtc.RequestResponse
 
 HELD_MESSAGES = 256
-"""Messages kept for a client whose connection is lost; the state of the room is not among them, it is sent anew."""
+"""Messages kept for a client whose connection is lost; the room's state is sent anew instead."""
 
 REMEMBERED_GONE = 64
 """Participants that left, kept to tell a resuming client of."""
@@ -200,8 +200,7 @@ class Session:
         room = messages.room_message(participant.room.info(participant))
         self._send(rtc.SignalResponse(room_update=rtc.RoomUpdate(room=room)))
         self.send_refresh_token()
-        if not self._single:
-            self._do(participant.restart_subscriber_ice)
+        self._do(participant.resumed)
         self._begin(request)
 
     def _begin(self, request: ConnectRequest) -> None:
@@ -292,7 +291,7 @@ class Session:
 
     def _refuse(
         self,
-        reason: Reason.Reason.ValueType,
+        reason: rtc.RequestResponse.Reason,
         text: str,
         request_id: int = 0,
         request: rtc.SignalRequest | None = None,

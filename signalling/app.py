@@ -1,0 +1,170 @@
+"""The HTTP application of a node: which routes there are, and what holds for all of them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import hdrs, web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from signalling.auth import mint_join_token
+from signalling.livekit.roomservice import RoomService
+from signalling.livekit.server import SignalServer
+from signalling.metrics import make_registry
+from signalling.pages import SECURITY_HEADERS, Pages, pages_directory
+from signalling.settings import DEVELOPMENT_KEYS, Settings
+
+if TYPE_CHECKING:
+    from mediaserver.room.control import RoomControl
+    from mediaserver.room.manager import RoomManager
+    from mediaserver.transport.front import MediaFront
+
+DEV_TOKEN_TTL_S = 6 * 3600
+HSTS = "max-age=31536000"
+
+_log = structlog.get_logger("http")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def create_app(
+    settings: Settings,
+    front: MediaFront,
+    rooms: RoomManager,
+    control: RoomControl,
+    signal: SignalServer,
+    *,
+    local_authority: Path | None = None,
+) -> web.Application:
+    """All routes of a node; `local_authority` is the CA of `--dev-tls`, offered for download."""
+    app = web.Application(
+        middlewares=[_errors_middleware], client_max_size=settings.limits.request_body_bytes
+    )
+    app.on_response_prepare.append(_SecurityHeaders(settings))
+    app.add_routes(list(signal.routes()))
+    app.add_routes(list(RoomService(settings, control).routes()))
+    app.add_routes(list(HealthRoutes(rooms, signal, make_registry(front, rooms, signal)).routes()))
+    if settings.dev:
+        app.add_routes(list(DevelopmentRoutes(settings, local_authority).routes()))
+    app.add_routes(list(Pages(pages_directory()).routes()))
+    return app
+
+
+class _SecurityHeaders:
+    """Puts the headers on every answer, errors and WebSocket upgrades included."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._headers = dict(SECURITY_HEADERS)
+        if settings.secure and not settings.dev_tls:
+            self._headers["Strict-Transport-Security"] = HSTS
+
+    async def __call__(self, _request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in self._headers.items():
+            response.headers.setdefault(name, value)
+
+
+@web.middleware
+async def _errors_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nothing internal leaves the server."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:
+        _log.exception("a request failed", method=request.method, path=request.path)
+        return web.Response(status=500, text="internal error")
+
+
+class HealthRoutes:
+    """For load balancers, watchdogs and Prometheus."""
+
+    def __init__(self, rooms: RoomManager, signal: SignalServer, registry: CollectorRegistry) -> None:
+        self._rooms = rooms
+        self._signal = signal
+        self._registry = registry
+
+    def routes(self) -> Iterator[web.RouteDef]:
+        """The routes to serve."""
+        yield web.get("/healthz", self._health)
+        yield web.get("/readyz", self._ready)
+        yield web.get("/metrics", self._metrics)
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return _uncached({"status": "ok"})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        if self._signal.draining:
+            return _uncached({"status": "draining"}, 503)
+        if self._rooms.participant_count >= self._rooms.limits.max_participants_per_node:
+            return _uncached({"status": "full"}, 503)
+        return _uncached({"status": "ready"})
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(self._registry), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST}
+        )
+
+
+class DevelopmentRoutes:
+    """What exists with `--dev` only: tokens for whoever asks."""
+
+    def __init__(self, settings: Settings, local_authority: Path | None) -> None:
+        self._settings = settings
+        self._authority = local_authority.read_bytes() if local_authority is not None else None
+
+    def routes(self) -> Iterator[web.RouteDef]:
+        """The routes to serve."""
+        yield web.post("/dev/token", self._token)
+        yield web.get("/dev/token", self._how_to)
+        if self._authority is not None:
+            yield web.get("/dev/ca.crt", self._download_authority)
+
+    async def _how_to(self, _request: web.Request) -> web.Response:
+        return web.Response(status=405, text="POST {room, name}", headers={hdrs.ALLOW: "POST"})
+
+    async def _token(self, request: web.Request) -> web.Response:
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin and origin.partition("://")[2] != request.host:
+            return _uncached({"error": "only this server's own page may ask"}, 403)
+        if request.content_type != "application/json":  # a form of another site could send anything else
+            return _uncached({"error": "Content-Type must be application/json"}, 415)
+        try:
+            body = await request.json()
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            return _uncached({"error": "the body must be a JSON object"}, 400)
+        limit = self._settings.limits.name_bytes
+        values = {}
+        for field, required in (("room", True), ("name", False), ("identity", False)):
+            text = body.get(field, "")
+            if not isinstance(text, str) or len(text.encode(errors="replace")) > limit:
+                return _uncached({"error": f"{field} must be text of at most {limit} bytes"}, 400)
+            if required and not text.strip():
+                return _uncached({"error": f"{field} is missing"}, 400)
+            values[field] = text.strip()
+        identity = values["identity"] or f"{values['name'] or 'guest'}-{secrets.token_hex(4)}"
+        key, secret = next(iter(DEVELOPMENT_KEYS.items()))
+        token = mint_join_token(
+            key,
+            secret,
+            identity=identity,
+            room=values["room"],
+            name=values["name"],
+            ttl_s=DEV_TOKEN_TTL_S,
+        )
+        scheme = "wss" if request.secure else "ws"
+        return _uncached({"token": token, "url": f"{scheme}://{request.host}", "identity": identity})
+
+    async def _download_authority(self, _request: web.Request) -> web.Response:
+        headers = {hdrs.CONTENT_DISPOSITION: 'attachment; filename="raisehand-dev-ca.crt"'}
+        return web.Response(body=self._authority, content_type="application/x-x509-ca-cert", headers=headers)
+
+
+def _uncached(body: dict[str, str], status: int = 200) -> web.Response:
+    return web.json_response(body, status=status, headers={hdrs.CACHE_CONTROL: "no-store"})

@@ -7,15 +7,21 @@ never reach a log or an error text.
 from __future__ import annotations
 
 import datetime
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+from jwt.warnings import InsecureKeyLengthWarning
 from livekit.api.access_token import AccessToken, VideoGrants
 
 from mediaserver.room.model import ParticipantInfo, Permissions, RoomOptions, TrackSource
 from signalling.errors import AuthenticationError, PermissionDeniedError
+
+warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)  # `settings` refuses short ones
+    "ignore", category=InsecureKeyLengthWarning
+)  # `settings` refuses short secrets itself
 
 ALGORITHM = "HS256"
 LEEWAY_S = 60

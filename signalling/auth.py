@@ -19,9 +19,8 @@ from livekit.api.access_token import AccessToken, VideoGrants
 from mediaserver.room.model import ParticipantInfo, Permissions, RoomOptions, TrackSource
 from signalling.errors import AuthenticationError, PermissionDeniedError
 
-warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)  # `settings` refuses short ones
-    "ignore", category=InsecureKeyLengthWarning
-)  # `settings` refuses short secrets itself
+# `settings` refuses short secrets itself, those of development excepted.
+warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)
 
 ALGORITHM = "HS256"
 LEEWAY_S = 60

@@ -27,8 +27,8 @@ limits:
   sdp_bytes: 32768
 ```
 
-is the same as `RAISEHAND_UDP_PORT=50000 RAISEHAND_LIMITS__SDP_BYTES=32768` and `--udp-port 50000` (groups have
-no flags).
+is the same as `RAISEHAND_UDP_PORT=50000 RAISEHAND_LIMITS__SDP_BYTES=32768`, and the first one the same as
+`--udp-port 50000` (groups have no flags).
 """
 
 

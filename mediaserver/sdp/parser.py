@@ -47,8 +47,8 @@ MAX_SSRCS = 32
 MAX_SSRC_GROUPS = 32
 MAX_SSRCS_PER_GROUP = 16
 MAX_CANDIDATES = 32
-"""Candidates of one section that are kept; later ones are skipped, not refused: an ICE-lite agent uses none, and
-the native SDK repeats its TCP candidates (16 of them in tests/data/sdp)."""
+"""Candidates of one section that are kept; later ones are skipped, not refused: an ICE-lite agent uses none,
+and the native SDK repeats its TCP candidates (16 of them in tests/data/sdp)."""
 MAX_RIDS = 16
 MAX_RID_PARAMETERS = 16
 MAX_RID_LENGTH = 16
@@ -61,6 +61,8 @@ MAX_ICE_OPTIONS = 8
 MAX_MID_LENGTH = 32
 MAX_FMTP_LINES = 8
 """`a=fmtp` lines of one payload type; Chromium with the JS SDK writes two."""
+MAX_FMTP_LENGTH = 2048
+"""Characters of one `a=fmtp` line's parameters."""
 MAX_EXTENSION_ID = 4351
 """RFC 8285, section 6: 4096 to 4351 stand for "to be chosen by the answerer"."""
 SHA256_HEX_LENGTH = 32 * 3 - 1
@@ -483,6 +485,7 @@ def _fmtp(section: _CodecList, value: str) -> None:
     parameters = parameters.strip()
     if codec is not None and parameters and parameters not in codec.fmtp:
         _bounded(len(codec.fmtp), MAX_FMTP_LINES, "a=fmtp lines for one payload type")
+        _bounded(len(parameters) - 1, MAX_FMTP_LENGTH, "characters in one a=fmtp line")
         codec.fmtp.append(parameters)
 
 

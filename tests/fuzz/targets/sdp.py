@@ -83,7 +83,7 @@ _OWN_OFFER = create_offer(
 
 
 def run(data: bytes) -> None:
-    """Parse, then by turns: write and parse again, take as an answer to an offer of ours, answer as an offer."""
+    """Parse, then by turns: write and parse again, take as an answer to our offer, answer as an offer."""
     description = parse_sdp(data.decode("utf-8", "replace"))
     turn = crc32(data) % 3
     if turn == 0:

@@ -28,7 +28,7 @@ from aiortc.rtcdtlstransport import (
 from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 from OpenSSL import SSL
 
-from mediaserver.transport.errors import TransportError
+from mediaserver.transport.errors import RemoteClosedError, TransportError
 from mediaserver.transport.sctp_guard import MAX_HELD_BYTES
 
 log = logging.getLogger(__name__)
@@ -237,11 +237,13 @@ class DtlsTransport(RTCDtlsTransport):
             except SSL.ZeroReturnError:
                 self._write_records()
                 self._set_state(State.CLOSED)
-                raise TransportError("closed by the remote") from None
+                raise RemoteClosedError("closed by the remote") from None
             except SSL.Error:
                 break  # a damaged or unexpected record: ignored (RFC 6347, section 4.1.2.7)
             if self._data_receiver is not None:
                 drive(self._data_receiver._handle_data(message))
+                if self._state != State.CONNECTED:
+                    return
         self._write_records()
 
     def timeout(self) -> float | None:

@@ -335,6 +335,7 @@ class MediaFront:
         lengths = receiver.lengths
         length_pointer = self._length
         unprotect = srtp_unprotect
+        max_ssrcs = self.config.max_inbound_ssrcs
         self._in_batch = True
         try:
             for _ in range(MAX_BATCHES_PER_WAKEUP):
@@ -370,7 +371,8 @@ class MediaFront:
                             self._on_datagram_error(error, transport)
                         continue
                     ssrc = buffer[start + 8 : start + 12]
-                    if ssrc not in transport.ssrcs and len(transport.ssrcs) >= self.config.max_inbound_ssrcs:
+                    new_ssrc = ssrc not in transport.ssrcs
+                    if new_ssrc and len(transport.ssrcs) >= max_ssrcs:
                         transport.count("too_many_ssrcs")
                         continue
                     length_pointer[0] = length
@@ -378,7 +380,8 @@ class MediaFront:
                     if status:
                         transport.count("srtp_replayed" if status in REPLAY_STATUS else "srtp_unauthentic")
                         continue
-                    transport.ssrcs.add(ssrc)
+                    if new_ssrc:
+                        transport.ssrcs.add(ssrc)
                     transport.packets_received += 1
                     transport.bytes_received += length
                     try:

@@ -14,7 +14,7 @@ from mediaserver.errors import ClosedError, IllegalTransitionError
 from mediaserver.flow.send_queue import SendQueue
 from mediaserver.transport.data import DataChannels
 from mediaserver.transport.dtls import DtlsTransport
-from mediaserver.transport.errors import TransportError
+from mediaserver.transport.errors import RemoteClosedError, TransportError
 from mediaserver.transport.ice import IceSession, Liveness
 from mediaserver.transport.tcp import TcpPath
 from mediaserver.transport.types import (
@@ -191,11 +191,13 @@ class PeerTransport:
             data_buffered_bytes=self.data.buffered_bytes,
         )
 
-    def close(self) -> None:
+    def close(self, reason: str = "closed") -> None:
         """End the association; tells the remote. Does nothing the second time."""
         if self.state is TransportState.CLOSED:
             return
-        self._release()
+        if self.state is not TransportState.FAILED:
+            self.reason = reason
+            self._release()
         self._apply(TransportEvent.CLOSED)
 
     # For front and egress
@@ -303,6 +305,8 @@ class PeerTransport:
             self._dtls.receive(datagram)
             if not was_connected and self._dtls.connected:
                 self._on_secured()
+        except RemoteClosedError as error:
+            self.close(str(error))
         except TransportError as error:
             self.fail(str(error))
         except Exception as error:

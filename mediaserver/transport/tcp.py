@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mediaserver.transport.config import TransportConfig
 
@@ -73,12 +73,12 @@ class TcpPath(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it, or refuse it."""
-        assert isinstance(transport, asyncio.Transport)
-        self._connection = transport
+        connection = cast("asyncio.Transport", transport)  # uvloop's is none by class
+        self._connection = connection
         self.address = transport.get_extra_info("peername") or ("", 0)
         self.local_address = transport.get_extra_info("sockname") or ("", 0)
         if not self._server.admit(self):
-            transport.abort()
+            connection.abort()
             self._connection = None
 
     def data_received(self, data: bytes) -> None:

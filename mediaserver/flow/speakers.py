@@ -78,7 +78,7 @@ class ActiveSpeakers(Generic[TrackId]):
             weight = 0.02 / (RISE_S if instant > track.level else FALL_S)
         track.level += (instant - track.level) * weight
         track.updated = arrival
-        self._judge(track, arrival)
+        self._judge(track, instant, arrival)
 
     def remove(self, track_id: TrackId) -> None:
         """The track ended or was muted: it leaves the list with the next report."""
@@ -92,7 +92,7 @@ class ActiveSpeakers(Generic[TrackId]):
         for track_id, track in self._tracks.items():
             if now - track.updated > SILENT_AFTER_S:
                 track.level = 0.0
-                self._judge(track, now)
+                self._judge(track, 0.0, now)
             if track.active:
                 active.append(Speaker(track_id, _meter(track.level)))
         active.sort(key=lambda speaker: -speaker.level)  # stable: equal levels keep the order of joining
@@ -101,11 +101,11 @@ class ActiveSpeakers(Generic[TrackId]):
         return active
 
     @staticmethod
-    def _judge(track: _Track, now: float) -> None:
-        if track.level >= START_LEVEL:
+    def _judge(track: _Track, instant: float, now: float) -> None:
+        if instant >= START_LEVEL:
             if track.above_since is None:
                 track.above_since = now
-            if now - track.above_since >= MIN_ACTIVE_S:
+            if now - track.above_since >= MIN_ACTIVE_S and track.level >= START_LEVEL:
                 track.active = True
         else:
             track.above_since = None
@@ -121,7 +121,7 @@ def _meter(level: float) -> float:
         return LEVEL_STEP  # an active speaker in a pause is still shown as one
     # -60 dBov is 0.001: 50 dB of range up to -10 dBov.
     value = min(1.0, max(LEVEL_STEP, (_decibel(level) + 60) / 50))
-    return round(value / LEVEL_STEP) * LEVEL_STEP
+    return round(round(value / LEVEL_STEP) * LEVEL_STEP, 3)
 
 
 def _decibel(level: float) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from mediaserver.flow.cache import RETRANSMISSION_BURST_BYTES, RETRANSMISSION_SHARE
 from tests.sim.media import Publisher, Server, Subscriber
 from tests.sim.network import Link, LinkConditions, VirtualTime
 
@@ -89,6 +90,13 @@ def _shows(source: int, layer: int) -> Callable[[World], bool]:
     return check
 
 
+def _resends_bounded(world: World) -> bool:
+    stats = world.server.forwarder.stats(world.time.now)
+    assert stats.retransmitted_packets_sent > 0
+    allowed = RETRANSMISSION_SHARE * stats.bytes_sent + RETRANSMISSION_BURST_BYTES
+    return stats.retransmitted_bytes_sent <= allowed
+
+
 LOSS_5 = LinkConditions(loss=0.05, delay=0.025)
 LOSS_15 = LinkConditions(loss=0.15, delay=0.025)
 
@@ -105,7 +113,14 @@ SCENARIOS = [
     Scenario(
         "bursts_down",
         down=LinkConditions(loss=0.01, burst=8),
-        impaired=("down.lost",), max_freeze=0.6, min_shown=0.9,
+        impaired=("down.lost",), max_freeze=0.7, min_shown=0.9,  # bursts of up to 32 packets are 0.53 s
+    ),
+    Scenario(
+        "loss_up_30", up=LinkConditions(loss=0.3), impaired=("up.lost",), max_freeze=0.9, min_shown=0.9,
+    ),
+    Scenario(
+        "bottleneck", down=LinkConditions(rate_bps=150_000), impaired=("down.overflowed",),
+        max_freeze=9.0, min_shown=0.02, final=_resends_bounded,
     ),
     Scenario("jitter", up=LinkConditions(jitter=0.03), down=LinkConditions(jitter=0.03), min_shown=0.99),
     Scenario(

@@ -50,12 +50,16 @@ class H264Profile(StrEnum):
 
 _H264_DECODABLE_BY = {
     H264Profile.CONSTRAINED_BASELINE: tuple(H264Profile),
-    H264Profile.BASELINE: (H264Profile.BASELINE,),
+    # Browsers never use what Baseline has over Constrained Baseline, though they announce both.
+    H264Profile.BASELINE: (H264Profile.BASELINE, *H264Profile),
     H264Profile.MAIN: (H264Profile.MAIN, H264Profile.HIGH),
     H264Profile.CONSTRAINED_HIGH: (H264Profile.CONSTRAINED_HIGH, H264Profile.HIGH),
     H264Profile.HIGH: (H264Profile.HIGH,),
 }
 """Profile of a stream -> profiles whose decoders play it, the closest first (ITU-T H.264, Annex A)."""
+
+_H264_ORDER = tuple(H264Profile)
+"""Of preferred H264 formats the one that most receivers play comes first, for it is the one that is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +144,15 @@ def _accept(
     kind: str, offered: tuple[CodecDescription, ...], preferred: tuple[str, ...]
 ) -> tuple[NegotiatedCodec, ...]:
     accepted = _accept_audio(offered) if kind == "audio" else _accept_video(offered)
-    ranks = {name: rank for rank, name in enumerate(preferred)}
-    accepted.sort(key=lambda codec: ranks.get(codec.name, len(ranks)))
+    ranks = {name: index for index, name in enumerate(preferred)}
+
+    def rank(codec: NegotiatedCodec) -> tuple[int, int]:
+        if codec.name not in ranks:
+            return len(ranks), 0
+        profile = h264_profile(codec.parameters) if codec.name == "h264" else None
+        return ranks[codec.name], 0 if profile is None else _H264_ORDER.index(profile)
+
+    accepted.sort(key=rank)
     return tuple(accepted)
 
 

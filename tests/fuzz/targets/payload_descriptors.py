@@ -10,6 +10,7 @@ from mediaserver.rtp.payload.h264 import inspect_h264, parse_h264_picture_size
 from mediaserver.rtp.payload.red import build_red, parse_red, primary_of_red
 from mediaserver.rtp.payload.vp8 import parse_vp8_descriptor, patch_vp8
 from mediaserver.rtp.payload.vp9 import parse_vp9_descriptor
+from tests.unit.rtp.captures import CAPTURES
 from tests.unit.rtp.samples import (
     AV1_SEQUENCE_HEADER,
     H264_PARAMETER_SETS,
@@ -102,6 +103,10 @@ _SAMPLES: list[tuple[int, bytes]] = [
 
 CORPUS: list[bytes] = [bytes((chosen,)) + sample for chosen, sample in _SAMPLES]
 CORPUS += [b"\x08" + sample for _, sample in _SAMPLES]
+
+for _capture in CAPTURES.values():
+    for _chosen, _codec in ((0, "VP8"), (1, "VP9"), (2, "H264"), (4, "AV1"), (7, "red")):
+        CORPUS += [bytes((_chosen,)) + packet.payload[:200] for packet in list(_capture.of_codec(_codec))[:4]]
 
 
 def run(data: bytes) -> None:

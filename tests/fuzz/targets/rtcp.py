@@ -18,6 +18,7 @@ from mediaserver.rtp.rtcp import (
     pack_compound,
     parse_compound,
 )
+from tests.unit.rtp.captures import CAPTURES
 
 NAME = "rtcp"
 ALLOWED: tuple[type[Exception], ...] = (ValueError,)
@@ -52,6 +53,8 @@ CORPUS: list[bytes] = [
     b"".join(pack_compound(sample) for sample in SAMPLES),
     bytes.fromhex("84cc0003 00000001 41424344 deadbeef"),  # APP: skipped
 ]
+
+CORPUS += [data for capture in CAPTURES.values() for data in capture.rtcp[:8]]
 
 
 def run(data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from mediaserver.rtp.extensions import parse_extensions
 from mediaserver.rtp.packet import build_rtp, is_rtcp, parse_rtp
+from tests.unit.rtp.captures import CAPTURES
 
 NAME = "rtp"
 ALLOWED: tuple[type[Exception], ...] = (ValueError,)
@@ -30,6 +31,8 @@ CORPUS: list[bytes] = [
     ),
     build_rtp(payload_type=96, sequence_number=7, timestamp=8, ssrc=9, padding_length=255),
 ]
+
+CORPUS += [data for capture in CAPTURES.values() for data in capture.rtp[:12]]
 
 
 def run(data: bytes) -> None:

@@ -589,5 +589,21 @@ def test_av1_inspector_falls_back_to_the_payload() -> None:
     assert inspect_payload("AV1", payload).keyframe
 
 
-def test_other_codecs_speak_for_themselves() -> None:
+def test_descriptor_tells_the_layers_that_vp8_leaves_out() -> None:
     assert not inspect_payload("VP8", b"\x10" + VP8_DELTA_FRAME, L1T2_KEYFRAME).keyframe
+    inspector = PayloadInspector("VP8")
+    assert inspector.inspect(b"\x10" + VP8_KEYFRAME, L1T2_KEYFRAME) == PayloadFacts(
+        True, True, 0, 0, 322, 178
+    )
+    later = write_dependency_descriptor(template_id=62, frame_number=2)
+    assert inspector.inspect(b"\x10" + VP8_DELTA_FRAME, later) == PayloadFacts(False, True, 0, 1, None, None)
+    own = write_vp8_descriptor(tid=2) + VP8_DELTA_FRAME
+    assert inspector.inspect(own, later).temporal_layer == 2
+    assert inspector.inspect(b"", later) == NO_FACTS
+
+
+def test_vp9_speaks_for_itself() -> None:
+    inspector = PayloadInspector("VP9")
+    inspector.inspect(SAMPLES[1][1], L1T2_KEYFRAME)
+    later = write_dependency_descriptor(template_id=62, frame_number=2)
+    assert inspector.inspect(octets("e8 05 00 07") + b"frame", later).temporal_layer == 0

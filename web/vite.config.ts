@@ -28,7 +28,7 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         // The SDK changes rarely and weighs ten times the page: its own long-lived file.
-        advancedChunks: { groups: [{ name: "livekit", test: /node_modules\/(?!preact)/ }] },
+        codeSplitting: { groups: [{ name: "livekit", test: /node_modules\/(?!preact)/ }] },
       },
     },
   },

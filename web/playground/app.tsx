@@ -23,19 +23,22 @@ export interface Entry {
 export function App({ environment }: { environment: Environment }) {
   const { query } = environment;
   const [preferences, setPreferences] = useState(() => loadPreferences(environment.storage));
-  const locale = query.locale !== null && preferences.locale === null ? query.locale : preferences.locale;
-  const language = useMemo(() => locale ?? preferredLocale(navigator.languages), [locale]);
+  /** The address wins over memory until the person chooses. */
+  const [asked, setAsked] = useState(query.locale);
+  const language = asked ?? preferences.locale ?? preferredLocale(navigator.languages);
   const ambience = useMemo<Ambience>(
     () => ({
       t: translator(language),
       locale: language,
       preferences,
-      remember: (change: Partial<Preferences>) =>
+      remember: (change: Partial<Preferences>) => {
+        if (change.locale !== undefined) setAsked(null);
         setPreferences((current) => {
           const next = { ...current, ...change };
           savePreferences(environment.storage, next);
           return next;
-        }),
+        });
+      },
     }),
     [language, preferences, environment],
   );

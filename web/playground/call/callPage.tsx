@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Call, CallSnapshot } from "../../shared/call/model";
 import { unreadCount } from "../../shared/call/chat";
@@ -18,14 +19,12 @@ interface CallPageProps {
   call: Call;
   state: CallSnapshot;
   base: string;
-  /** Only for stories: the panel open at first. */
-  initialPanel?: Panel;
 }
 
-export function CallPage({ call, state, base, initialPanel = null }: CallPageProps) {
+export function CallPage({ call, state, base }: CallPageProps) {
   const { t, preferences, remember } = useAmbience();
   const statistics = useStore(call.statistics);
-  const [panel, setPanel] = useState<Panel>(initialPanel);
+  const [panel, setPanel] = useState<Panel>(null);
   const [lastSeen, setLastSeen] = useState<string | null>(null);
   const link = shareLink(base, state.room);
 
@@ -80,12 +79,12 @@ export function CallPage({ call, state, base, initialPanel = null }: CallPagePro
 
       <div hidden>
         {state.participants.map((participant) => (
-          <>
+          <Fragment key={participant.identity}>
             {participant.audio !== null && <Sound key={participant.audio.key} handle={participant.audio} />}
             {participant.screenAudio !== null && (
               <Sound key={participant.screenAudio.key} handle={participant.screenAudio} />
             )}
-          </>
+          </Fragment>
         ))}
       </div>
       <p class="visually-hidden" role="status">

@@ -100,6 +100,7 @@ function listItems(participants: readonly ParticipantView[]): Item[] {
   });
 }
 
+/** The stage is one element whatever it shows, so observing it once is enough. */
 function useSize(element: { readonly current: HTMLElement | null }): { width: number; height: number } {
   const [size, setSize] = useState({ width: 0, height: 0 });
   useLayoutEffect(() => {
@@ -110,6 +111,6 @@ function useSize(element: { readonly current: HTMLElement | null }): { width: nu
     const observer = new ResizeObserver(read);
     observer.observe(observed);
     return () => observer.disconnect();
-  });
+  }, []);
   return size;
 }

@@ -37,6 +37,11 @@ export function Tile({ call, participant, source, place, pinned, statistics, onP
       data-tile={`${source}:${participant.identity}`}
       data-local={participant.isLocal}
       onDblClick={onPin}
+      onClick={(event) => {
+        // Thumbnails come forward at a tap; the keyboard has the same in the tile's menu.
+        const onControl = event.target instanceof Element && event.target.closest("button, .menu") !== null;
+        if (place === "strip" && !onControl) onPin();
+      }}
     >
       {picture === null ? (
         <div class="avatar" data-colour={colourIndex(participant.identity, AVATAR_COLOURS)} aria-hidden="true">

@@ -35,7 +35,9 @@ export function Menu({ label, buttonClass, button, disabled = false, children }:
     // The top layer, so that no tile or panel clips the menu.
     if ("showPopover" in shown) shown.showPopover();
     place(shown, from);
-    (items(shown).find((item) => item.getAttribute("aria-checked") === "true") ?? items(shown)[0])?.focus();
+    const all = items(shown);
+    const chosen = all.find((item) => item.getAttribute("aria-checked") === "true");
+    (all[0]?.hasAttribute("aria-checked") === true && chosen !== undefined ? chosen : all[0])?.focus();
     const replace = (): void => place(shown, from);
     const outside = (event: PointerEvent): void => {
       const target = event.target as Node;

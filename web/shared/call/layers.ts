@@ -28,6 +28,7 @@ export class LayerChoices {
         if (this.#choices.get(publication) !== "high") return;
         settings.width = 0;
         settings.height = 0;
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the SDK has two equal enums
         settings.quality = VideoQuality.HIGH;
       });
     }

@@ -190,7 +190,7 @@ export class CallSession implements Call {
       .get(identity)
       ?.getTrackPublication(source === "camera" ? Track.Source.Camera : Track.Source.ScreenShare);
     if (publication === undefined) return;
-    this.#layers.choose(publication as RemoteTrackPublication, choice);
+    this.#layers.choose(publication, choice);
     this.#refresh();
   }
 

@@ -40,7 +40,7 @@ export class StatisticsPoller {
           const track = publication?.track;
           if (publication === undefined || track === undefined || publication.isMuted) return null;
           const report = await track.getRTCStatsReport();
-          const counters = report === undefined ? null : readCounters(report as unknown as StatsReport, direction);
+          const counters = report === undefined ? null : readCounters(report, direction);
           if (counters === null) return null;
           const key = `${publication.trackSid}/${track.mediaStreamTrack.id}`;
           seen.set(key, counters);

@@ -52,7 +52,7 @@ export class DevicePreview implements Preview {
       activeDevices: devices,
     });
     void this.#listDevices();
-    mediaDevices()?.addEventListener("devicechange", this.#listDevices);
+    mediaDevices()?.addEventListener("devicechange", this.#onDeviceChange);
   }
 
   level(): number {
@@ -129,15 +129,19 @@ export class DevicePreview implements Preview {
 
   close(): void {
     this.#closed = true;
-    mediaDevices()?.removeEventListener("devicechange", this.#listDevices);
+    mediaDevices()?.removeEventListener("devicechange", this.#onDeviceChange);
     this.#stopAudio();
     this.#stopVideo();
   }
 
-  readonly #listDevices = async (): Promise<void> => {
+  readonly #onDeviceChange = (): void => {
+    void this.#listDevices();
+  };
+
+  async #listDevices(): Promise<void> {
     const devices = await listDevices();
     if (!this.#closed) this.#change({ devices });
-  };
+  }
 
   /** A track that arrives after the person changed their mind is stopped at once. */
   #discard(track: LocalAudioTrack | LocalVideoTrack, source: "microphone" | "camera"): boolean {
@@ -180,7 +184,7 @@ export async function listDevices(): Promise<Devices> {
 export async function devicesAllowed(): Promise<boolean> {
   try {
     const states = await Promise.all(
-      (["microphone", "camera"] as const).map((name) => navigator.permissions.query({ name: name as PermissionName })),
+      (["microphone", "camera"] as const).map((name) => navigator.permissions.query({ name: name })),
     );
     return states.every((status) => status.state === "granted");
   } catch {

@@ -26,7 +26,7 @@ demo: ## play the story of one call with real clients, without a screen, and pri
 	@exec $(VENV)/bin/raisehand demo $(ARGS)
 
 test: ## run the whole suite, a browser included
-	@$(SETUP) test web chromium espeak
+	@$(SETUP) test npm web chromium espeak
 	@cd web && PATH="$$(sh ../scripts/setup.sh node-path):$$PATH" npm run --silent test
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-1} $(PYTEST) -m "not long" --durations=20 $(ARGS)
 
@@ -35,7 +35,7 @@ test-fast: ## run the suite without a browser and without the slow tests
 	FUZZ_SECONDS=0.2 $(PYTEST) -m "not browser and not slow and not long" --durations=10 $(ARGS)
 
 test-long: ## run everything with the big counts; takes hours
-	@$(SETUP) test web chromium espeak
+	@$(SETUP) test npm web chromium espeak
 	HYPOTHESIS_PROFILE=long FUZZ_SECONDS=600 $(PYTEST) --timeout=0 --durations=50 $(ARGS)
 
 lint: ## check style and the direction of imports
@@ -61,7 +61,7 @@ bench: ## measure CPU per forwarded packet, join cost, memory and latency
 
 fuzz: ## feed damaged input to every parser that the network reaches; FUZZ_SECONDS=60 for each
 	@$(SETUP) test
-	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) tests/fuzz --timeout=0 --durations=0 $(ARGS)
+	$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS) $(ARGS)
 
 web: ## build the web pages into web/dist
 	@$(SETUP) run web
@@ -75,6 +75,6 @@ screenshots: ## take the pictures of docs/images from the running product
 	$(PY) scripts/screenshots.py
 
 clean: ## remove everything that was built, the virtual environment included
-	rm -rf $(VENV) build dist web/dist web/node_modules demo-out bench-out test-out
+	rm -rf $(VENV) build dist web/dist web/node_modules demo-out bench-out test-out fuzz-failures
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

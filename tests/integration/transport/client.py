@@ -167,7 +167,7 @@ class Call:
 
     async def media_flows(self, sequence: int) -> bool:
         """Send one packet each way and see it arrive."""
-        from tests.integration.transport.packets import rtp  # noqa: PLC0415
+        from tests.integration.transport.packets import rtp
 
         before = len(self.handler.rtp), len(self.client.dtls.rtp)
         await self.client.dtls._send_rtp(rtp(sequence, ssrc=0x1111))

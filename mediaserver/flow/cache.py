@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from mediaserver.flow.send_queue import QueuedPacket
 
 SOURCE_CACHE_PACKETS = 128
-"""Received packets kept per video stream, a power of two: a key frame of 140 kB. They pin no payloads that the
-subscribers' caches do not pin anyway."""
+"""Received packets kept per video stream, a power of two: a key frame of 140 kB. They pin no payloads that
+the subscribers' caches do not pin anyway."""
 
 SOURCE_CACHE_MAX_AGE_S = 1.0
 """Older packets are not given out: a picture from before would only be shown late."""
@@ -52,8 +52,7 @@ class PacketCache:
         """Remember a packet; an older one gives way."""
         sequence = packet.extended_sequence
         self._entries[sequence & (SOURCE_CACHE_PACKETS - 1)] = packet
-        if sequence > self._highest:
-            self._highest = sequence
+        self._highest = max(self._highest, sequence)
 
     def after(self, sequence: int, now: float) -> list[MediaPacket]:
         """The packets received behind the extended ``sequence``, in order of their numbers."""

@@ -36,6 +36,10 @@ MAX_EARLY_REORDER = 64
 MAX_MISSING = 1000
 """Gaps remembered, so that late packets are told from duplicates."""
 
+MAX_MISSING_PER_SECOND = 1000
+"""Gaps noted per second. Beyond it only a key frame helps, and a publisher whose numbers leap with each
+packet would otherwise cost a fraction of a millisecond per packet."""
+
 MAX_NACK_LIST = 450
 """Gaps asked for at once; with more, a key frame is cheaper (libwebrtc: 1000)."""
 
@@ -131,6 +135,8 @@ class StreamReceiver:
         "_nack_count",
         "_nackable",
         "_next_nack",
+        "_noted",
+        "_noting_since",
         "_own_ssrc",
         "_packets",
         "_packets_discarded",
@@ -196,6 +202,8 @@ class StreamReceiver:
         self._nackable = 0
         """How many of `_missing` are still to be asked for."""
         self._next_nack = _NEVER
+        self._noting_since = 0.0
+        self._noted = 0
         self._last_payload_type = -1
 
         self._packets = 0
@@ -307,7 +315,7 @@ class StreamReceiver:
         highest = self._highest
         extended = highest + ((sequence - highest + 0x8000) & 0xFFFF) - 0x8000
         gap = self._missing.get(extended)
-        if gap is None:
+        if gap is None or highest - extended > MAX_DROPOUT:
             self._record_transport_sequence(extensions, extension_ids, arrival)
             return None
         if gap.tries == 1 and self._nack:
@@ -440,13 +448,22 @@ class StreamReceiver:
         if self._nack and self._nackable + end - begin > MAX_NACK_LIST:
             self._stop_asking()
             self.request_keyframe()
+        if arrival - self._noting_since >= 1.0:
+            self._noting_since = arrival
+            self._noted = 0
+        self._noted += end - begin
+        if end - begin > MAX_NACK_LIST or self._noted > MAX_MISSING_PER_SECOND:
+            # More than can be asked for: only a key frame helps, and nothing of the past.
+            missing.clear()
+            self._nackable = 0
+            self._next_nack = _NEVER
+            self.request_keyframe()
+            return
         ask_at = arrival + REORDER_TOLERANCE_S if self._nack else _NEVER
-        if self._nack and end - begin > MAX_NACK_LIST:
-            ask_at = _NEVER  # more than can be asked for: only a key frame helps
-        for extended in range(max(begin, end - MAX_MISSING), end):
+        for extended in range(begin, end):
             missing[extended] = _Missing(arrival, ask_at)
-            if ask_at != _NEVER:
-                self._nackable += 1
+        if self._nack:
+            self._nackable += end - begin
         self._next_nack = min(self._next_nack, ask_at)
         while len(missing) > MAX_MISSING:
             oldest = next(iter(missing))

@@ -256,7 +256,7 @@ def test_a_large_gap_asks_for_a_key_frame_instead() -> None:
 
 def test_the_report_follows_rfc_3550() -> None:
     receiver = _receiver()
-    for sequence in range(0, 100):
+    for sequence in range(100):
         if sequence % 4 != 3:
             _packet(receiver, sequence, sequence / 100)
     block = receiver.report_block(1.0)

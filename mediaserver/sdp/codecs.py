@@ -24,6 +24,9 @@ _ECHOED_PARAMETERS = {
 }
 """Video parameters that identify the format. Others (`x-google-*`, `max-fs`) are wishes of one side."""
 
+MAX_CONSIDERED_CODECS = 24
+"""Forwarded formats of one section that are looked at, without retransmission; Chromium offers 10."""
+
 CODEC_CACHE_ENTRIES = 64
 """Results remembered: clients of one build offer one list of codecs, in every section and every re-offer."""
 
@@ -214,7 +217,7 @@ def _accept_video(offered: Sequence[CodecDescription]) -> list[NegotiatedCodec]:
             repaired = parse_fmtp(codec.fmtp).get("apt", "")
             if repaired.isascii() and repaired.isdigit() and len(repaired) <= 3:
                 repairs.setdefault(int(repaired), codec.payload_type)
-        elif name in _ECHOED_PARAMETERS:
+        elif name in _ECHOED_PARAMETERS and len(candidates) < MAX_CONSIDERED_CODECS:
             parameters = parse_fmtp(codec.fmtp)
             if _profile_accepted(name, parameters):
                 candidates.append((codec, name, parameters))

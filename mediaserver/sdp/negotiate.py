@@ -170,10 +170,10 @@ def answer_offer(
     data: MediaDescription | None = None
     for offered in offer.media:
         try:
-            if offered.mid not in bundle:
-                raise _SectionRefusedError("it is not in the BUNDLE group, and there is only one transport")
             if offered.rejected:
                 raise _SectionRefusedError("the offer itself refuses it (port 0)")
+            if offered.mid not in bundle:
+                raise _SectionRefusedError("it is not in the BUNDLE group, and there is only one transport")
             if offered.kind == "application":
                 section = _answer_data(offered, local)
                 if data is not None:

@@ -31,7 +31,7 @@ from mediaserver.sdp.description import (
 
 MAX_SDP_BYTES = 64 * 1024
 """Longest description. The longest recorded join offer is 22 kB (tests/data/sdp)."""
-MAX_LINES = 3072
+MAX_LINES = 2560
 """Lines of a description; bounds the parse to a few milliseconds. The longest recorded offer has 735, and one
 of 64 KiB would have about 2,500."""
 MAX_MEDIA_SECTIONS = 32
@@ -644,6 +644,9 @@ def _rid(section: _Section, value: str) -> None:
     words = value.split(None, 2)
     if len(words) < 2 or words[1] not in ("send", "recv") or not _RID.fullmatch(words[0]):
         _fail(f"rid: expected an id of at most {MAX_RID_LENGTH} letters and digits, then send or recv")
+    if words[0] in section.rids:
+        _fail(f"rid: {words[0]} is described twice")
+    _bounded(len(section.rids), MAX_RIDS, "rids in one section")
     parameters = []
     if len(words) == 3:
         items = words[2].split(";", MAX_RID_PARAMETERS)
@@ -654,13 +657,7 @@ def _rid(section: _Section, value: str) -> None:
             if not _TOKEN.fullmatch(name):
                 _fail("rid: expected parameters as name=value joined by semicolons")
             parameters.append((name, text.strip()))
-    rid = RidDescription(words[0], words[1], tuple(parameters))
-    known = section.rids.get(rid.id)
-    if known is None:
-        _bounded(len(section.rids), MAX_RIDS, "rids in one section")
-        section.rids[rid.id] = rid
-    elif known != rid:
-        _fail(f"rid: {rid.id} is described twice")
+    section.rids[words[0]] = RidDescription(words[0], words[1], tuple(parameters))
 
 
 def _simulcast(section: _Section, value: str) -> None:

@@ -231,6 +231,16 @@ def test_the_clients_wishes_for_opus_are_kept() -> None:
     assert section(answer, "0").codecs[0].fmtp == "minptime=10;useinbandfec=1;stereo=1;usedtx=1"
 
 
+def test_silence_is_asked_to_be_left_out_once() -> None:
+    plan = {"7": SectionPlan(receive=True, dtx=True)}
+    answer, _ = answer_to(offered(CHROMIUM_PUBLISH), plan)
+    assert section(answer, "7").codecs[0].fmtp == "minptime=10;useinbandfec=1;stereo=1;usedtx=1"
+    wishing = parse_sdp(capture(CHROMIUM_PUBLISH).replace(";stereo=1", ";usedtx=1"))
+    answer, _ = answer_to(wishing, plan)
+    assert section(answer, "7").codecs[0].fmtp == "minptime=10;useinbandfec=1;usedtx=1"
+    assert "usedtx" not in section(answer_to(offered(CHROMIUM_PUBLISH))[0], "7").codecs[0].fmtp
+
+
 @pytest.mark.parametrize(
     ("preferred", "first"),
     [

@@ -136,6 +136,17 @@ def test_vp8_patch_leaves_what_it_is_not_given() -> None:
     assert (only_tl0.picture_id, only_tl0.tl0picidx) == (5, 9)
 
 
+@pytest.mark.parametrize("picture_id", [0, 0x7F, 0x80, 0x4001, 0x7FFF])
+def test_vp8_picture_id_takes_any_value(picture_id: int) -> None:
+    for payload in (
+        write_vp8_descriptor(picture_id=300, tl0picidx=6, tid=1) + VP8_DELTA_FRAME,
+        write_vp8_descriptor(picture_id=300) + VP8_DELTA_FRAME,
+        write_vp8_descriptor(picture_id=5, long=False, tl0picidx=6) + VP8_DELTA_FRAME,
+    ):
+        patched = patch_vp8(payload, parse_vp8_descriptor(payload), picture_id + 0x8000, 7)
+        assert parse_vp8_descriptor(patched).picture_id == picture_id
+
+
 def test_vp8_short_picture_id_grows_only_when_it_must() -> None:
     payload = write_vp8_descriptor(picture_id=5, long=False, tl0picidx=6, tid=1) + VP8_DELTA_FRAME
     descriptor = parse_vp8_descriptor(payload)
@@ -253,6 +264,17 @@ def test_h264_scaling_matrix_is_skipped() -> None:
     for code in ("1", "011", "1", "0", "010", "010", "1", "0", "0"):
         bits.write(int(code, 2), len(code))
     assert parse_h264_picture_size(bits.data()) == (32, 32)
+
+
+def test_h264_emulation_prevention_is_undone() -> None:
+    bits = BitWriter()
+    bits.write(66, 8)
+    bits.write(0, 16)
+    for code in ("000000010000000", "1", "011", "1", "0", "010", "010", "1", "1", "0"):
+        bits.write(int(code, 2), len(code))
+    escaped = bits.data().replace(b"\0\0\1", b"\0\0\3\1")
+    assert len(escaped) == len(bits.data()) + 1
+    assert parse_h264_picture_size(escaped) == (32, 32)
 
 
 def stap_a(*units: bytes) -> bytes:

@@ -59,6 +59,9 @@ class TransportConfig:
 
     max_sctp_packets_per_s: int = 4000
     """Rate of SCTP packets accepted from one transport, with a burst of the same size (about 36 Mbit/s)."""
+    max_sctp_cpu_share: float = 0.25
+    """Share of the node's core that the SCTP packets of one transport may use, with a quarter of a second in
+    advance; beyond it they are dropped (and come again). A bulk upload of 5 MB/s needs about this much."""
     max_message_bytes: int = 262144
     """Longest data channel message, both ways; what our SDP advertises (a=max-message-size)."""
     max_lossy_buffered_bytes: int = 64 * 1024

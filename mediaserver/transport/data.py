@@ -18,6 +18,8 @@ LOCAL_PORT = 5000
 MAX_WAITING_MESSAGES = 512
 """Messages kept per label while no channel of that name is open."""
 MAX_WAITING_BYTES = 1 << 20
+CPU_ADVANCE_S = 0.25
+"""CPU time a transport may use for SCTP at once."""
 MAX_LABELS = 16
 """Labels for which messages are kept."""
 MAX_LABEL_BYTES = 256
@@ -47,6 +49,7 @@ class DataChannels:
         self._waiting: dict[str, list[bytes]] = {}
         self._wanted: list[RTCDataChannelParameters] = []
         self._allowance = float(config.max_sctp_packets_per_s)
+        self._cpu_allowance_s = CPU_ADVANCE_S
         self._allowance_at = 0.0
         self._acknowledged = -1
         self._progress_at = 0.0
@@ -133,14 +136,23 @@ class DataChannels:
     def admit(self, packet: bytes) -> bool:
         """Judge one inbound SCTP packet. Raises TransportError if the association must end."""
         now = monotonic()
-        allowance = self._allowance + (now - self._allowance_at) * self._config.max_sctp_packets_per_s
-        self._allowance = min(allowance, float(self._config.max_sctp_packets_per_s))
+        rate = self._config.max_sctp_packets_per_s
+        elapsed = now - self._allowance_at
         self._allowance_at = now
+        self._allowance = min(self._allowance + elapsed * rate, float(rate))
+        self._cpu_allowance_s += elapsed * self._config.max_sctp_cpu_share
+        self._cpu_allowance_s = min(self._cpu_allowance_s, CPU_ADVANCE_S)
         if self._allowance < 1:
             return self._drop("sctp_rate")
+        if self._cpu_allowance_s < 0:
+            return self._drop("sctp_cpu")
         self._allowance -= 1
         held_bytes, held_chunks = self._sctp.held() if self._sctp else (0, 0)
         return self._guard.inbound(packet, held_bytes, held_chunks) or self._drop("sctp_window")
+
+    def spent(self, seconds: float) -> None:
+        """Charge the CPU time of one inbound packet."""
+        self._cpu_allowance_s -= seconds
 
     def sent(self, packet: bytes) -> None:
         """Note one outbound SCTP packet."""

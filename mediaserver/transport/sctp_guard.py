@@ -27,6 +27,8 @@ MAX_TSN_AHEAD = 1024
 """Distance of a DATA chunk from the last contiguous one; beyond it the packet is dropped and comes again."""
 MAX_TSN_JUMP = 65536
 """Distance no honest sender reaches: its window is 1 MiB."""
+MAX_SACK_LAG = 4096
+"""Distance by which a SACK may be older than the newest one: more than is ever on the way at once."""
 MAX_HELD_BYTES = 1 << 20
 """Received but not yet delivered; the receive window that aiortc announces."""
 MAX_HELD_CHUNKS = 1024
@@ -225,10 +227,10 @@ class SctpGuard:
         outstanding = _ahead(self._sent, cumulative)
         if outstanding < 0:
             raise SctpBreachError("sctp: SACK of what was not sent")
-        if _ahead(cumulative, self._sacked) < 0:
-            # An old one, overtaken on the way: aiortc ignores it, but parses its gaps.
-            outstanding = MAX_TSN_JUMP
-        else:
+        progress = _ahead(cumulative, self._sacked)
+        if progress < -MAX_SACK_LAG:
+            raise SctpBreachError("sctp: SACK of long ago")
+        if progress > 0:
             self._sacked = cumulative
         last = 0
         for at in range(start + 12, start + 12 + 4 * gaps, 4):

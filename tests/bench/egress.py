@@ -2,10 +2,10 @@
 
     python -m tests.bench.egress [--size 1100] [--fan-out 32] [--burst 8] [--rounds 5]
 
-Egress is everything after `SendQueue.append`: drain, copy, stamp, record, AES-GCM, batch, system call. The bare
-loops send the same datagrams from prefilled structures: ``sendmmsg`` without and with GSO, and with GSO and
-`srtp_protect` per packet, which is the floor for any Python that protects packets one by one. CPU time is of
-this process (`time.process_time`), the kernel's loopback work included; medians of ``--rounds``.
+Egress is everything after `SendQueue.append`: drain, copy, stamp, record, AES-GCM, batch, system call. The
+bare loops send the same datagrams from prefilled structures: ``sendmmsg`` without and with GSO, and with GSO
+and `srtp_protect` per packet, which is the floor for any Python that protects packets one by one. CPU time is
+of this process (`time.process_time`), the kernel's loopback work included; medians of ``--rounds``.
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ def new_session() -> pylibsrtp.Session:
 
 def headers(count: int) -> list[bytes]:
     """RTP headers with a one-byte extension that holds the transport-wide sequence number."""
-    return [
-        struct.pack("!BBHIIHHBHx", 0x90, 96, i & 0xFFFF, i, 7, 0xBEDE, 1, 0x31, 0) for i in range(count)
-    ]
+    return [struct.pack("!BBHIIHHBHx", 0x90, 96, i & 0xFFFF, i, 7, 0xBEDE, 1, 0x31, 0) for i in range(count)]
 
 
 class Bench:

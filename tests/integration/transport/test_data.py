@@ -111,8 +111,12 @@ async def test_stuck_reliable_reader_is_disconnected(front: MediaFront, bystande
     call, client = await call_over_loopback(front, data=True)
     client.open_channel("_reliable")
     await eventually(lambda: call.transport.data.is_open("_reliable"), "open")
+    association = call.transport.data._sctp
+    assert association is not None
+    await eventually(lambda: not association.outstanding(), "all acknowledged")
     await stop_reading(client)
     call.transport.data.send("_reliable", bytes(100_000))
+    await eventually(lambda: association.outstanding(), "on the way")
     now = time.monotonic()
     call.transport.data.poll(now)
     call.transport.data.poll(now + front.config.reader_stuck_after_s - 1)

@@ -129,7 +129,9 @@ def test_full_batches_flush_themselves(pair: Pair) -> None:
     assert len(pair.arrived()) == 201
 
 
-@pytest.mark.parametrize("sizes", [[1100] * 8, [1100] * 7 + [3], [50] * MAX_GSO_SEGMENTS, [1000] * 64 + [999]])
+@pytest.mark.parametrize(
+    "sizes", [[1100] * 8, [1100] * 7 + [3], [50] * MAX_GSO_SEGMENTS, [1000] * 64 + [999]]
+)
 def test_runs_keep_their_borders(pair: Pair, sizes: list[int]) -> None:
     """The kernel cuts a run into exactly the datagrams that went in."""
     expected: list[bytes] = []

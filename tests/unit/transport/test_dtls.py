@@ -81,9 +81,25 @@ def connected(
 def test_private_attributes_of_aiortc_are_there(certificate: SharedCertificate) -> None:
     """Each of these is used by mediaserver/transport/dtls.py or overridden there."""
     transport = DtlsTransport(certificate, lambda data: None)
-    for name in ("_ssl", "_state", "_role", "_srtp_profiles", "_data_receiver", "_rx_srtp", "_tx_srtp", "encrypted"):
+    for name in (
+        "_ssl",
+        "_state",
+        "_role",
+        "_srtp_profiles",
+        "_data_receiver",
+        "_rx_srtp",
+        "_tx_srtp",
+        "encrypted",
+    ):
         assert hasattr(transport, name), name
-    for name in ("_validate_peer_identity", "_setup_srtp", "_set_role", "_set_state", "_send_data", "_write_ssl"):
+    for name in (
+        "_validate_peer_identity",
+        "_setup_srtp",
+        "_set_role",
+        "_set_state",
+        "_send_data",
+        "_write_ssl",
+    ):
         assert callable(getattr(RTCDtlsTransport, name)), name
     assert inspect.iscoroutinefunction(RTCDtlsTransport._write_ssl)
     assert inspect.iscoroutinefunction(RTCDtlsTransport._send_data)
@@ -98,7 +114,14 @@ def test_private_attributes_of_aiortc_are_there(certificate: SharedCertificate) 
 async def test_private_attributes_of_the_association_are_there(certificate: SharedCertificate) -> None:
     association = RTCSctpTransport(DtlsTransport(certificate, lambda data: None), 5000)
     assert association._advertised_rwnd == 1 << 20
-    for name in ("_inbound_streams", "_outbound_queue", "_sent_queue", "_last_sacked_tsn", "_data_channels"):
+    for name in (
+        "_inbound_streams",
+        "_outbound_queue",
+        "_sent_queue",
+        "_last_sacked_tsn",
+        "_data_channels",
+        "_cwnd",
+    ):
         assert hasattr(association, name), name
     assert list(association._get_inbound_stream(0).reassembly) == []
     assert inspect.iscoroutinefunction(RTCSctpTransport._handle_data)

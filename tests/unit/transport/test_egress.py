@@ -108,7 +108,9 @@ def test_every_packet_arrives_whole_and_in_order(bench: Bench) -> None:
 def test_transport_sequence_is_stamped_and_recorded(bench: Bench) -> None:
     receiver = session(pylibsrtp.Policy.SSRC_ANY_INBOUND)
     for index in range(5):
-        bench.outlet.queue.append(header(index, extended=index != 2), b"x" * (50 + index), 17 if index != 2 else 0)
+        bench.outlet.queue.append(
+            header(index, extended=index != 2), b"x" * (50 + index), 17 if index != 2 else 0
+        )
     plain = [receiver.unprotect(data) for data in bench.flush(now=7.5)]
     assert [p[17:19] for i, p in enumerate(plain) if i != 2] == [bytes((0, n)) for n in range(4)]
     assert bench.outlet.queue.sent.next_sequence == 4

@@ -56,6 +56,8 @@ BREACHES = {
     "SACK gap blocks descend": sctp.packet(sctp.sack(OURS, [(5, 6), (2, 3)])),
     "SACK gap block backwards": sctp.packet(sctp.sack(OURS, [(5, 4)])),
     "SACK gap beyond what was sent": sctp.packet(sctp.sack(OURS, [(5, 10)])),
+    "SACK of long ago": sctp.packet(sctp.sack(OURS - 5000)),
+    "old SACK with wide gap blocks": sctp.packet(sctp.sack(OURS - 100, [(2, 60000)])),
     "SACK of what was not sent": sctp.packet(sctp.sack(OURS + 10)),
     "FORWARD-TSN odd": sctp.packet(sctp.chunk(192, struct.pack("!IHB", THEIRS, 1, 1))),
     "FORWARD-TSN far ahead": sctp.packet(sctp.forward_tsn(THEIRS + 70000)),

@@ -24,10 +24,10 @@ from mediaserver.transport.types import RemoteTransport, TransportState
 DEADLINE_S = 8.0
 
 
-async def eventually(condition: Callable[[], Any], what: str = "condition") -> None:
-    """Wait for a condition, with a deadline."""
+async def eventually(condition: Callable[..., Any], what: str = "condition", *arguments: Any) -> None:
+    """Wait for a condition of ``arguments``, with a deadline."""
     end = asyncio.get_running_loop().time() + DEADLINE_S
-    while not condition():
+    while not condition(*arguments):
         if asyncio.get_running_loop().time() > end:
             raise AssertionError(f"not in time: {what}")
         await asyncio.sleep(0.005)
@@ -96,6 +96,8 @@ class Client:
         """What its session description would say."""
         await self.gatherer.gather()
         parameters = self.gatherer.getLocalParameters()
+        assert parameters.usernameFragment is not None
+        assert parameters.password is not None
         return RemoteTransport(parameters.usernameFragment, parameters.password, self.fingerprints)
 
     async def connect_ice(self, front: MediaFront, transport: PeerTransport, address: str) -> None:

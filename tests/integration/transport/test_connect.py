@@ -80,7 +80,7 @@ def test_works_on_uvloop() -> None:
             call, client = await call_over_loopback(front, tcp=tcp, data=True)
             assert await call.media_flows(1)
             channel = client.open_channel("_reliable")
-            await eventually(lambda channel=channel: channel.readyState == "open", "channel")
+            await eventually(lambda c: c.readyState == "open", "channel", channel)
             await client.close()
         await front.close()
 

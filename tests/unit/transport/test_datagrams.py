@@ -1,6 +1,7 @@
 import errno
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -200,11 +201,11 @@ class Blocked:
         sock = sender._socket
 
         class Socket:
-            def sendto(_, data: bytes, address: object) -> int:  # noqa: N805
+            def sendto(_, data: bytes, address: Any) -> int:  # noqa: N805
                 if self.room <= 0:
                     raise BlockingIOError
                 self.room -= 1
-                return sock.sendto(data, address)  # type: ignore[arg-type]
+                return sock.sendto(data, address)
 
         monkeypatch.setattr(sender, "_socket", Socket())
         if isinstance(sender, datagrams.BatchSender):

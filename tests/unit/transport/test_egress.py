@@ -127,7 +127,7 @@ def test_repeated_sequence_number_is_dropped_and_counted(bench: Bench) -> None:
 
 
 def test_unconnected_transport_sends_nothing(bench: Bench) -> None:
-    bench.outlet.tx = None  # type: ignore[assignment]
+    bench.outlet.tx = None
     bench.outlet.queue.append(header(1), b"x", 0)
     assert bench.flush() == []
     assert bench.outlet.dropped["not_connected"] == 1
@@ -159,7 +159,7 @@ def test_queues_dirtied_while_flushing_do_not_loop_forever(bench: Bench) -> None
             self.queue.append(header(1), b"again", 0)
 
     outlet = Restless(bench.egress.dirty)
-    outlet.tx = None  # type: ignore[assignment]
+    outlet.tx = None
     outlet.queue.append(header(1), b"x", 0)
     assert not bench.egress.collect(1.0)
     assert bench.egress.dirty

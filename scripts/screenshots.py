@@ -1,7 +1,7 @@
 """Takes the pictures of docs/images from the running product: ``make screenshots``.
 
 A server, a student with a drawn camera picture and a shared exercise (LiveKit's Python SDK), and the
-playground in Chromium as the agent sees it. People and exercise are drawn; all around them is the page as it is.
+playground in Chromium as the agent sees it. People and exercise are drawn; the page around them is real.
 """
 
 import argparse

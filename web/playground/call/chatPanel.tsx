@@ -51,7 +51,7 @@ export function ChatPanel({ messages, onSend, onClose }: ChatPanelProps) {
         {messages.map((message, index) => {
           const before = messages[index - 1];
           const follows =
-            before !== undefined && before.identity === message.identity && message.atMs - before.atMs < GROUPING_MS;
+            before?.identity === message.identity && message.atMs - before.atMs < GROUPING_MS;
           return (
             <div key={message.id} class={`message${message.isLocal ? " own" : ""}${follows ? " follows" : ""}`}>
               {!follows && (

@@ -54,38 +54,50 @@ export function Stage({ call, state, statistics, showStatistics, link }: StagePr
     size.width < PHONE_WIDTH && focus === null && items.length === 2 && others.length === 1 && state.participants.length === 2;
   const grid = bestGrid(corner ? 1 : items.length + (alone ? 1 : 0), size.width, size.height);
 
+  const thumbs = focus === null ? 0 : items.length - 1;
+
   // Layout figures are set through the CSSOM: a strict content policy refuses style attributes.
   useLayoutEffect(() => {
-    stage.current?.style.setProperty("--columns", String(grid.columns));
-    stage.current?.style.setProperty("--rows", String(grid.rows));
-  }, [grid.columns, grid.rows]);
+    const shown = stage.current;
+    if (shown === null) return;
+    shown.style.setProperty("--columns", String(grid.columns));
+    shown.style.setProperty("--thumbs", String(Math.max(1, thumbs)));
+    shown.style.setProperty("--stage-width", `${size.width}px`);
+    shown.style.setProperty("--stage-height", `${size.height}px`);
+    // A last row that is not full stands in the middle; each tile spans two grid columns.
+    const cells = [...shown.children].filter((child) => child instanceof HTMLElement);
+    const lastRow = (grid.rows - 1) * grid.columns;
+    const indent = grid.columns * grid.rows - cells.length;
+    cells.forEach((cell, index) => {
+      const moved = !corner && focus === null && index === lastRow && indent > 0;
+      cell.style.gridColumnStart = moved ? String(indent + 1) : "";
+    });
+  });
 
-  const tile = (item: Item, place: "grid" | "focus" | "strip" | "corner") => (
-    <Tile
-      key={itemKey(item)}
-      call={call}
-      participant={item.participant}
-      source={item.source}
-      place={place}
-      pinned={focus !== null && itemKey(focus) === itemKey(item)}
-      statistics={showStatistics ? (statistics.get(item.identity) ?? null) : null}
-      onPin={() => togglePin(item)}
-    />
-  );
+  const placeOf = (item: Item): "grid" | "focus" | "strip" | "corner" => {
+    if (focus !== null) return item === focus ? "focus" : "strip";
+    return corner && item.isLocal ? "corner" : "grid";
+  };
 
-  if (focus !== null) {
-    const rest = items.filter((item) => item !== focus);
-    return (
-      <div ref={stage} class={`stage focused${rest.length === 0 ? " single" : ""}`}>
-        {tile(focus, "focus")}
-        {rest.length > 0 && <div class="strip">{rest.map((item) => tile(item, "strip"))}</div>}
-      </div>
-    );
-  }
+  // One flat list in every layout: a tile that changes its place keeps its video element playing.
   return (
-    <div ref={stage} class={`stage grid${corner ? " with-corner" : ""}`}>
-      {items.map((item) => tile(item, corner && item.isLocal ? "corner" : "grid"))}
-      {alone && <EmptyState link={link} />}
+    <div
+      ref={stage}
+      class={`stage ${focus === null ? "grid" : "focused"}${thumbs === 0 ? " single" : ""}${corner ? " with-corner" : ""}`}
+    >
+      {items.map((item) => (
+        <Tile
+          key={itemKey(item)}
+          call={call}
+          participant={item.participant}
+          source={item.source}
+          place={placeOf(item)}
+          pinned={item === focus}
+          statistics={showStatistics ? (statistics.get(item.identity) ?? null) : null}
+          onPin={() => togglePin(item)}
+        />
+      ))}
+      {alone && focus === null && <EmptyState link={link} />}
     </div>
   );
 }

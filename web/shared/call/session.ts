@@ -4,7 +4,6 @@ import {
   type LocalAudioTrack,
   type LocalVideoTrack,
   MediaDeviceFailure,
-  type RemoteTrackPublication,
   Room,
   RoomEvent,
   Track,

@@ -1,6 +1,6 @@
 import { type Room, Track } from "livekit-client";
 import type { Store } from "../store";
-import { measure, type ParticipantStatistics, readCounters, type StatsReport, type TrackCounters } from "./statistics";
+import { measure, type ParticipantStatistics, readCounters, type TrackCounters } from "./statistics";
 
 /** How often figures are renewed. */
 const INTERVAL_MS = 1000;

@@ -489,7 +489,7 @@ class Forwarder:
             after = packet.source.capture_time(packet.timestamp)
             if before is not None and after is not None and abs(after - before - step_s) < MAX_CAPTURE_STEP_S:
                 step_s = after - before
-        return max(1, round(step_s * self.stream.clock_rate))
+        return round(step_s * self.stream.clock_rate)
 
     def _wanted(self, packet: MediaPacket) -> bool:
         """Whether the spatial and temporal filters let the packet through; they change between pictures

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mediaserver.flow.cache import PacketCache
 from mediaserver.flow.keyframes import KeyframeThrottle
+from mediaserver.flow.layers import LayerState
 from mediaserver.flow.media_packet import MediaPacket
 from mediaserver.flow.sender_clock import SenderClock, WallClock
 from mediaserver.flow.stats import InboundStats, RateMeter
@@ -84,6 +85,26 @@ _VIDEO_CODECS = frozenset(("vp8", "vp9", "h264", "h265", "av1"))
 _NEVER = float("inf")
 
 
+# Aliases: an enum member costs an attribute lookup on its class for each packet.
+_TRANSPORT_SEQUENCE = HeaderExtension.TRANSPORT_SEQUENCE
+_AUDIO_LEVEL = HeaderExtension.AUDIO_LEVEL
+_DEPENDENCY_DESCRIPTOR = HeaderExtension.DEPENDENCY_DESCRIPTOR
+
+_VP8, _VP9, _OTHER_VIDEO, _AUDIO, _RED = range(5)
+
+
+def _kind_of(codec: str) -> int:
+    match codec.lower():
+        case "vp8":
+            return _VP8
+        case "vp9":
+            return _VP9
+        case "red":
+            return _RED
+        case name:
+            return _OTHER_VIDEO if name in _VIDEO_CODECS else _AUDIO
+
+
 class _Missing:
     """A gap of one packet."""
 
@@ -120,10 +141,11 @@ class StreamReceiver:
         "_frame_width",
         "_frames",
         "_highest",
-        "_inspected_codec",
-        "_inspector",
+        "_inspectors",
         "_jitter",
         "_key_frames",
+        "_kind",
+        "_kinds",
         "_last_arrival",
         "_last_jitter_arrival",
         "_last_payload_type",
@@ -183,7 +205,7 @@ class StreamReceiver:
         self.round_trip_time: float | None = None
         """Smoothed seconds from a NACK to its retransmission; the owner may set it from a better source."""
         self._own_ssrc = own_ssrc
-        self._codecs = {pt: name.lower() for pt, name in (payload_types or {}).items()}
+        self._codecs = dict(payload_types or {})
         self._video = codec.lower() in _VIDEO_CODECS
         self._rtx_payload_types = dict(rtx_payload_types or {})
         self._nack = nack
@@ -191,8 +213,9 @@ class StreamReceiver:
         self._clock = SenderClock(clock_rate, wall_clock)
         self._throttle = KeyframeThrottle()
         self._cache = PacketCache() if self._video else None
-        self._inspector: PayloadInspector | None = None
-        self._inspected_codec = ""
+        self._inspectors: dict[int, PayloadInspector] = {}
+        self._kind = _kind_of(codec)
+        self._kinds = {pt: _kind_of(name) for pt, name in self._codecs.items()}
 
         self._highest = -1
         """Highest unwrapped sequence number; -1 before the first packet."""
@@ -291,8 +314,9 @@ class StreamReceiver:
         self._wire_bytes += data_size
         self._last_arrival = arrival
         self._last_payload_type = packet.payload_type
+        payload = packet.data[packet.payload_start : packet.payload_end]
         return self._media_packet(
-            packet, extended, packet.payload_type, packet.payload, extensions, extension_ids, arrival, False
+            packet, extended, packet.payload_type, payload, extensions, extension_ids, arrival, False
         )
 
     def on_rtx(
@@ -349,36 +373,35 @@ class StreamReceiver:
         passthrough: tuple[tuple[HeaderExtension, bytes], ...] = ()
         for identifier, value in extensions:
             name = extension_ids.get(identifier)
-            if name is None:
-                continue
-            if name is HeaderExtension.TRANSPORT_SEQUENCE:
+            if name is _TRANSPORT_SEQUENCE:
                 if self._feedback is not None and len(value) >= 2:
                     self._feedback.record(value[0] << 8 | value[1], arrival, self.ssrc)
-            elif name is HeaderExtension.AUDIO_LEVEL:
+            elif name is _AUDIO_LEVEL:
                 if value:
                     audio_level = value[0] & 0x7F
                     voice = value[0] > 127
                     self._audio_level = audio_level
             elif name in _PASSTHROUGH:
+                assert name is not None
                 passthrough = (*passthrough, (name, value))
-                if name is HeaderExtension.DEPENDENCY_DESCRIPTOR:
+                if name is _DEPENDENCY_DESCRIPTOR:
                     descriptor = value
         self._payload_bytes += len(payload)
-        codec = self._codecs.get(payload_type) or self.codec.lower()
+        kind = self._kinds.get(payload_type, self._kind)
         vp8: Vp8Descriptor | None = None
         facts: PayloadFacts = NO_FACTS
         frame_end = packet.marker
         if not payload:
             pass
-        elif codec == "vp8":
+        elif kind == _VP8:
             try:
                 vp8 = parse_vp8_descriptor(payload)
                 facts = vp8_facts(payload, vp8)
             except ValueError:
                 pass  # end-to-end encrypted or damaged: forwarded as it is
-        elif not self._video:
+        elif kind in (_AUDIO, _RED):
             facts = AUDIO_FACTS
-        elif codec == "vp9":
+        elif kind == _VP9:
             try:
                 vp9 = parse_vp9_descriptor(payload)
                 facts = vp9_facts(vp9)
@@ -386,10 +409,10 @@ class StreamReceiver:
             except ValueError:
                 pass
         else:
-            inspector = self._inspector
-            if inspector is None or codec != self._inspected_codec:
-                inspector = self._inspector = PayloadInspector(codec)
-                self._inspected_codec = codec
+            inspector = self._inspectors.get(payload_type)
+            if inspector is None:
+                codec = self._codecs.get(payload_type, self.codec)
+                inspector = self._inspectors[payload_type] = PayloadInspector(codec)
             facts = inspector.inspect(payload, descriptor)
             if descriptor:
                 frame_end = frame_end or bool(descriptor[0] & 0x40)  # end_of_frame, AV1 RTP A.8.2
@@ -421,7 +444,7 @@ class StreamReceiver:
             recovered,
             vp8,
             frame_end,
-            codec == "red",
+            kind == _RED,
             self,
         )
         if self._cache is not None:
@@ -620,6 +643,11 @@ class StreamReceiver:
         if self._frame_width is None or self._frame_height is None:
             return None
         return self._frame_width, self._frame_height
+
+    @property
+    def layer_state(self) -> LayerState:
+        """What a `LayerSelector` wants to know of this layer."""
+        return LayerState(self._last_arrival, self._frame_width, self._frame_height)
 
     @property
     def packets_received(self) -> int:

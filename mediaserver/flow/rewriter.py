@@ -103,8 +103,8 @@ class Rewriter:
     def join(self, packet: MediaPacket, timestamp_step: int | None) -> None:
         """Go on with another source (or the same after a pause), ``packet`` being its first.
 
-        ``timestamp_step`` is the distance from the last outgoing timestamp in clock ticks (at least 1), or
-        None to keep the present timestamp offset.
+        ``timestamp_step`` is the distance from the last outgoing timestamp in clock ticks (taken as 1 if
+        less), or None to keep the present timestamp offset.
         """
         self.leave()
         last = self.last

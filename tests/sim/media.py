@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass, field
 
 from mediaserver.flow.forwarder import Forwarder, OutgoingStream
+from mediaserver.flow.layers import LayerSelector
 from mediaserver.flow.media_packet import MediaPacket
 from mediaserver.flow.receiver import StreamReceiver
 from mediaserver.flow.send_queue import SendQueue
@@ -295,6 +296,8 @@ class Server:
             self.stream, self.queue, first_sequence=first_sequence, first_timestamp=0xFFFF_FF00
         )
         self.received: list[MediaPacket] = []
+        self.layer: int | None = 0
+        self.selector: LayerSelector | None = None
         time.every(0.01, self._poll)
         time.every(0.5, self._report)
 
@@ -336,6 +339,12 @@ class Server:
 
     def _poll(self) -> None:
         now = self.time.now
+        if self.selector is not None:
+            states = [receiver.layer_state for receiver in self.receivers[self.source].values()]
+            layer = self.selector.select(now, states)
+            if layer != self.layer:
+                self.layer = layer
+                self.forwarder.set_target_layer(layer)
         wanted = self.forwarder.wants_keyframe_of_layer
         if wanted is not None:
             for receiver in self.receivers[self.source].values():
@@ -492,10 +501,13 @@ class Subscriber:
                 continue
             previous = self._decoding
             self._stuck_since = None
-            if previous is None or (previous.source, previous.layer) != (first.source, first.layer):
-                if not first.key:
-                    self.violations.append(f"starts without a key frame at {begin}: {first}")
-                    continue
+            goes_on = previous is not None and (previous.source, previous.layer) == (
+                first.source,
+                first.layer,
+            )
+            if not goes_on and not first.key:
+                self.violations.append(f"starts without a key frame at {begin}: {first}")
+                continue
             self._decoding = first
             payload = self.packets[numbers[0]][2]
             self.shown.append(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from mediaserver.flow.cache import RETRANSMISSION_BURST_BYTES, RETRANSMISSION_SHARE
+from mediaserver.flow.layers import LayerSelector
 from tests.sim.media import Publisher, Server, Subscriber
 from tests.sim.network import Link, LinkConditions, VirtualTime
 
@@ -82,6 +83,35 @@ def _temporal(layer: int | None) -> Callable[[World], None]:
     return lambda world: world.server.forwarder.set_max_temporal_layer(layer)
 
 
+def _select(world: World) -> None:
+    world.server.selector = LayerSelector()
+
+
+def _enabled(layer: int, enabled: bool) -> Callable[[World], None]:
+    def act(world: World) -> None:
+        sender = world.publishers[0].layers[layer]
+        sender.enabled = enabled
+
+    return act
+
+
+def _size(width: int, height: int) -> Callable[[World], None]:
+    def act(world: World) -> None:
+        assert world.server.selector is not None
+        world.server.selector.request_size(width, height)
+
+    return act
+
+
+def _layers_shown(*layers: int) -> Callable[[World], bool]:
+    def check(world: World) -> bool:
+        shown = [shown.picture.layer for shown in world.subscriber.shown]
+        runs = [layer for index, layer in enumerate(shown) if index == 0 or shown[index - 1] != layer]
+        return runs == list(layers)
+
+    return check
+
+
 def _shows(source: int, layer: int) -> Callable[[World], bool]:
     def check(world: World) -> bool:
         picture = world.subscriber.shown[-1].picture
@@ -95,6 +125,10 @@ def _resends_bounded(world: World) -> bool:
     assert stats.retransmitted_packets_sent > 0
     allowed = RETRANSMISSION_SHARE * stats.bytes_sent + RETRANSMISSION_BURST_BYTES
     return stats.retransmitted_bytes_sent <= allowed
+
+
+def _no_empty_packets(world: World) -> bool:
+    return not world.subscriber.empty
 
 
 LOSS_5 = LinkConditions(loss=0.05, delay=0.025)
@@ -133,7 +167,7 @@ SCENARIOS = [
         up=LinkConditions(duplicate=0.2), down=LinkConditions(duplicate=0.2),
         impaired=("up.duplicated", "down.duplicated"), min_shown=0.99,
     ),
-    Scenario("padding_closed", padding_every=2, max_freeze=0.05, min_shown=1.0),
+    Scenario("padding_closed", padding_every=2, max_freeze=0.05, min_shown=1.0, final=_no_empty_packets),
     Scenario(
         "layer_switches", layers=3,
         actions=((2, _layer(2)), (4, _layer(0)), (6, _layer(1)), (8, _layer(2))),
@@ -143,6 +177,16 @@ SCENARIOS = [
         "layer_switches_under_loss", layers=3, up=LOSS_5, down=LOSS_5,
         actions=tuple((1 + 0.5 * step, _layer(step * 7 % 3)) for step in range(16)),
         impaired=("up.lost", "down.lost"), max_freeze=0.8, min_shown=0.85,
+    ),
+    Scenario(
+        "layer_dies_and_comes_back", layers=3,
+        actions=((0.0, _select), (3, _enabled(2, False)), (6, _enabled(2, True))),
+        max_freeze=1.3, min_shown=0.85, final=_layers_shown(2, 1, 2),
+    ),
+    Scenario(
+        "shown_smaller_and_larger", layers=3,
+        actions=((0.0, _select), (3, _size(320, 180)), (5, _size(640, 360)), (7, _size(1280, 720))),
+        min_shown=0.99, final=_layers_shown(2, 0, 1, 2),
     ),
     Scenario(
         "layer_off_and_on", layers=2, actions=((3, _layer(None)), (5, _layer(1))),

@@ -86,9 +86,15 @@ class Rig:
         self.dirty: list[SendQueue] = []
         self.queue = SendQueue(self.dirty)
         fields: dict[str, object] = {
-            "ssrc": 1000, "payload_type": 100, "clock_rate": 48_000 if codec == "opus" else 90_000, "codec": codec,
-            "mid": "m1", "rtx_ssrc": 1001, "rtx_payload_type": 101, "extension_ids": IDS,
-        }  # fmt: skip
+            "ssrc": 1000,
+            "payload_type": 100,
+            "clock_rate": 48_000 if codec == "opus" else 90_000,
+            "codec": codec,
+            "mid": "m1",
+            "rtx_ssrc": 1001,
+            "rtx_payload_type": 101,
+            "extension_ids": IDS,
+        }
         fields.update(options)
         self.stream = OutgoingStream(**fields)  # type: ignore[arg-type]
         self.forwarder = Forwarder(self.stream, self.queue, first_sequence=100, first_timestamp=5000)

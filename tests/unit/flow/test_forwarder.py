@@ -352,13 +352,13 @@ def test_the_mid_goes_until_the_first_report() -> None:
 
 def test_the_place_of_the_transport_wide_number_is_told() -> None:
     for rig, packet in ((Rig(), video(10, key=True)), (Rig("opus"), audio(10, 0, level=20))):
-        for _ in range(2):
-            rig.forwarder.forward(packet)
+        following = video(11) if packet.audio_level is None else audio(11, 960, level=21)
+        for each in (packet, following):
+            rig.forwarder.forward(each)
             ((header, payload, offset),) = rig.queue.drain(0.0)
             stamped = parse_rtp(header[:offset] + b"\xab\xcd" + header[offset + 2 :] + payload)
             assert _extensions(stamped)[3] == b"\xab\xcd"
             rig.forwarder.on_report_block(_report(), 1.0)
-            packet = video(11) if packet.audio_level is None else audio(11, 960, level=21)
 
 
 def test_without_the_extension_there_is_no_place() -> None:

@@ -46,10 +46,15 @@ def _packet(
     payload_type: int = 96,
 ) -> MediaPacket | None:
     data = build_rtp(
-        payload_type=payload_type, sequence_number=sequence & 0xFFFF, ssrc=5, marker=marker,
+        payload_type=payload_type,
+        sequence_number=sequence & 0xFFFF,
+        ssrc=5,
+        marker=marker,
         timestamp=round(arrival * 90_000) & 0xFFFFFFFF if timestamp is None else timestamp,
-        payload=vp8(sequence & 0x7FFF) if payload is None else payload, extensions=extensions, padding_length=padding,
-    )  # fmt: skip
+        payload=vp8(sequence & 0x7FFF) if payload is None else payload,
+        extensions=extensions,
+        padding_length=padding,
+    )
     return receiver.on_rtp(parse_rtp(data), IDS, arrival)
 
 

@@ -77,7 +77,7 @@ class Negotiation:
         offering: bool,
         cname: str,
     ) -> None:
-        self.sections = SectionTable()
+        self.sections = SectionTable(limit=MAX_OWN_SECTIONS if offering else None)
         self._front = front
         self._transport = transport
         self._host = host

@@ -33,6 +33,8 @@ class Section:
     cid: str = ""
     """The client's name of what it sends in it."""
     negotiated: NegotiatedMedia | None = None
+    carried: set[str] = field(default_factory=set)
+    """Ids of the streams it ever carried to the client."""
 
     @property
     def free(self) -> bool:
@@ -46,6 +48,9 @@ class SectionTable:
 
     sections: dict[str, Section] = field(default_factory=dict)
     waiting: list[Downlink] = field(default_factory=list)
+    limit: int | None = None
+    """Where we make the sections ourselves: how many there may be. Then, while there is room for another
+    section, a stream gets none that carried it before: the native SDKs report a stream once for each mid."""
 
     def __iter__(self) -> Iterator[Section]:
         return iter(self.sections.values())
@@ -68,25 +73,34 @@ class SectionTable:
         """Give free sections to waiting downlinks, first come first served."""
         still: list[Downlink] = []
         for downlink in self.waiting:
-            kind = KIND_NAMES[downlink.track.info.kind]
-            section = next((s for s in self if s.kind == kind and s.free), None)
+            section = self._place_for(downlink, list(self))
             if section is None:
                 still.append(downlink)
             else:
                 section.downlink = downlink
                 section.resting = False
+                section.carried.add(downlink.stream_id)
                 downlink.mid = section.mid
         self.waiting = still
 
     def missing(self) -> tuple[int, int]:
         """How many more audio and video sections the waiting downlinks need beyond the free ones."""
         needed = {"audio": 0, "video": 0}
+        left = list(self)
         for downlink in self.waiting:
-            needed[KIND_NAMES[downlink.track.info.kind]] += 1
-        for section in self:
-            if section.free and needed[section.kind] > 0:
-                needed[section.kind] -= 1
+            section = self._place_for(downlink, left)
+            if section is None:
+                needed[KIND_NAMES[downlink.track.info.kind]] += 1
+            else:
+                left.remove(section)
         return needed["audio"], needed["video"]
+
+    def _place_for(self, downlink: Downlink, among: list[Section]) -> Section | None:
+        kind = KIND_NAMES[downlink.track.info.kind]
+        free = [section for section in among if section.kind == kind and section.free]
+        if self.limit is None or len(self) >= self.limit:
+            return free[0] if free else None
+        return next((section for section in free if downlink.stream_id not in section.carried), None)
 
     def remove(self, downlink: Downlink) -> bool:
         """Take a downlink out; True if it had a section, which the next description must show as inactive."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from livekit.protocol import rtc
@@ -83,8 +84,11 @@ class SignalConnection:
             self._wake.set()
             self._close_requested.set()
 
-    async def run_writer(self, websocket: WebSocket) -> None:
-        """Send until closed, then close the WebSocket; ends early when the WebSocket is gone."""
+    async def run_writer(self, websocket: WebSocket, abort: Callable[[], None]) -> None:
+        """Send until closed, then close the WebSocket; ends early when the WebSocket is gone.
+
+        `abort` drops the connection beneath it, for a client that takes nothing at all.
+        """
         writing = asyncio.ensure_future(self._write(websocket))
         closing = asyncio.ensure_future(self._close_requested.wait())
         try:
@@ -101,7 +105,7 @@ class SignalConnection:
             async with asyncio.timeout(LINGER_S):
                 await websocket.close(code=code, message=message)
         except (TimeoutError, ConnectionError, RuntimeError):
-            return
+            abort()  # the close frame does not get through either
 
     async def _write(self, websocket: WebSocket) -> None:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -255,12 +255,15 @@ class SignalServer:
             self.log.info("join refused", status=refused.status, reason=refused.text)
             return web.Response(status=refused.status, text=refused.text, headers=self._cors(request))
         await websocket.prepare(request)
-        await self._serve(websocket, admission)
+        transport = request.transport
+        await self._serve(websocket, admission, transport.abort if transport else _nothing)
         return websocket
 
-    async def _serve(self, websocket: web.WebSocketResponse, admission: Admission) -> None:
+    async def _serve(
+        self, websocket: web.WebSocketResponse, admission: Admission, abort: Callable[[], None]
+    ) -> None:
         connection = SignalConnection(self.settings.limits)
-        writer = asyncio.create_task(connection.run_writer(websocket))
+        writer = asyncio.create_task(connection.run_writer(websocket, abort))
         session: Session | None = None
         try:
             session = self._start(connection, admission)
@@ -345,6 +348,10 @@ class SignalServer:
             except Exception:
                 session.log.exception("a signalling message could not be handled")
                 session.fail()
+
+
+def _nothing() -> None:
+    """For a connection that is gone already."""
 
 
 def _bearer(request: web.Request) -> str:

@@ -82,7 +82,7 @@ def test_livekit_api_tokens() -> None:
         (token(secret="another secret that is long enough ..."), "signature"),
         (token(iss="stranger"), "unknown API key"),
         (token(iss=None), "unknown API key"),
-            (token(exp=None), "lacks the claim exp"),
+        (token(exp=None), "lacks the claim exp"),
         (token(exp=time.time() - 120), "expired"),
         (token(nbf=time.time() + 600), "not valid yet"),
         (token(algorithm="HS512"), "cannot be read"),

@@ -19,6 +19,8 @@ class FakeWebSocket:
         self.reading = asyncio.Event()
         self.reading.set()
         self.broken = False
+        self.stuck = False
+        self.aborted = False
 
     async def send_bytes(self, data: bytes) -> None:
         await self.reading.wait()
@@ -26,7 +28,12 @@ class FakeWebSocket:
             raise ConnectionResetError
         self.sent.append(data)
 
+    def abort(self) -> None:
+        self.aborted = True
+
     async def close(self, *, code: int = 1000, message: bytes = b"") -> bool:
+        if self.stuck:
+            raise ConnectionResetError
         self.closed = (code, message)
         return True
 
@@ -41,14 +48,14 @@ async def test_in_order_and_all_before_the_close() -> None:
         connection.send(pong(number))
     connection.close(1008, "enough")
     connection.send(pong(99))
-    await connection.run_writer(websocket)
+    await connection.run_writer(websocket, websocket.abort)
     assert [rtc.SignalResponse.FromString(data).pong for data in websocket.sent] == list(range(1, 50))
     assert websocket.closed == (1008, b"enough")
 
 
 async def test_what_comes_later_is_sent() -> None:
     connection, websocket = SignalConnection(LimitSettings()), FakeWebSocket()
-    writer = asyncio.create_task(connection.run_writer(websocket))
+    writer = asyncio.create_task(connection.run_writer(websocket, websocket.abort))
     for number in range(1, 4):
         connection.send(pong(number))
         await asyncio.sleep(0)
@@ -61,7 +68,7 @@ async def test_what_comes_later_is_sent() -> None:
 async def test_slow_client_is_cut_off() -> None:
     connection, websocket = SignalConnection(LimitSettings(outgoing_messages=10)), FakeWebSocket()
     websocket.reading.clear()
-    writer = asyncio.create_task(connection.run_writer(websocket))
+    writer = asyncio.create_task(connection.run_writer(websocket, websocket.abort))
     await asyncio.sleep(0)
     for number in range(20):
         connection.send(pong(number))
@@ -84,14 +91,22 @@ async def test_client_that_is_gone() -> None:
     connection, websocket = SignalConnection(LimitSettings()), FakeWebSocket()
     websocket.broken = True
     connection.send(pong(1))
-    await asyncio.wait_for(connection.run_writer(websocket), 1.0)
+    await asyncio.wait_for(connection.run_writer(websocket, websocket.abort), 1.0)
     assert websocket.sent == []
 
 
 async def test_long_reasons_fit_a_close_frame() -> None:
     connection, websocket = SignalConnection(LimitSettings()), FakeWebSocket()
     connection.close(1008, "原因" * 100)
-    await connection.run_writer(websocket)
+    await connection.run_writer(websocket, websocket.abort)
     assert websocket.closed is not None
     assert len(websocket.closed[1]) <= 123
     websocket.closed[1].decode()
+
+
+async def test_connection_that_takes_nothing_is_dropped() -> None:
+    connection, websocket = SignalConnection(LimitSettings()), FakeWebSocket()
+    websocket.stuck = True
+    connection.close()
+    await connection.run_writer(websocket, websocket.abort)
+    assert websocket.aborted

@@ -160,8 +160,8 @@ class RoomManager:
 
     def _check_room(self, room: Room, now: float) -> None:
         if (self._ticks // SECOND_TICKS) % QUALITY_EVERY_S == 0:
-            changed = [p for p in room.participants.values() if p.update_quality(now)]
-            if changed:
-                room.tell_quality(changed)
+            for participant in room.participants.values():
+                participant.update_quality(now)
+            room.tell_quality()
         if room.expired(now):
             self.delete(room.name, LeaveReason.ROOM_CLOSED)

@@ -80,6 +80,8 @@ class Participant:
         self.quality_score = 4.5
         self.known: set[Identity] = set()
         """Others this participant's client has been told of."""
+        self.told_quality: dict[ParticipantSid, ConnectionQuality] = {}
+        """Connection qualities this participant's client has been told."""
         self.tracks: dict[TrackSid, PublishedTrack] = {}
         self.subscriptions: dict[TrackSid, Subscription] = {}
         self._wishes: dict[TrackSid, bool] = {}
@@ -506,8 +508,8 @@ class Participant:
 
     # Measures ------------------------------------------------------------------------------------
 
-    def update_quality(self, now: float) -> bool:
-        """Judge the connection again; returns whether the word for it changed."""
+    def update_quality(self, now: float) -> None:
+        """Judge the connection again."""
         streams = []
         last_arrival = None
         for peer in self.peers:
@@ -524,10 +526,8 @@ class Participant:
             age = peer.transport.stats().last_check_age_s
             if age is not None:
                 last_arrival = now - age if last_arrival is None else max(last_arrival, now - age)
-        before = self.quality
         self.quality = QUALITY_WORDS[self._judge.judge(streams, last_arrival, now)]
         self.quality_score = QUALITY_SCORES[self.quality]
-        return self.quality is not before
 
     def statistics(self, now: float) -> ParticipantStatistics:
         """Everything measured about this participant, both directions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -468,23 +468,23 @@ class Room:
             member.sid == sid and member.identity in viewer.known for member in self.members()
         )
 
-    def tell_quality(self, changed: Iterable[Participant]) -> None:
-        """Tell everybody the connection quality of these participants, each what it may know."""
-        news = list(changed)
-        for viewer in self.participants.values():
-            visible = [
-                QualityInfo(participant.sid, participant.quality, participant.quality_score)
-                for participant in news
-                if participant is viewer or participant.identity in viewer.known
-            ]
-            if visible:
-                viewer.listener.on_connection_quality(visible)
+    def tell_quality(self) -> None:
+        """Tell everybody the connection qualities it may know and was not told yet, its own included."""
+        active = [p for p in self.participants.values() if p.state is ParticipantState.ACTIVE]
+        for viewer in active:
+            seen = {p.sid: p for p in active if p is viewer or p.identity in viewer.known}
+            news = [p for sid, p in seen.items() if viewer.told_quality.get(sid) is not p.quality]
+            viewer.told_quality = {sid: p.quality for sid, p in seen.items()}
+            if news:
+                viewer.listener.on_connection_quality(
+                    [QualityInfo(p.sid, p.quality, p.quality_score) for p in news]
+                )
 
     def mark_lost(self, participant: Participant) -> None:
         """A participant's media is silent for a while: show it at once."""
         if participant.quality is not ConnectionQuality.LOST:
             participant.quality, participant.quality_score = ConnectionQuality.LOST, 0.0
-            self.tell_quality([participant])
+            self.tell_quality()
 
 
 def _as_gone(info: ParticipantInfo) -> ParticipantInfo:

@@ -65,10 +65,9 @@ async def test_who_may_not_send_data_is_not_heard(join: Join, mode: str) -> None
 async def test_own_metadata_needs_a_grant(join: Join) -> None:
     student = await join("student", grants=api.VideoGrants(can_update_own_metadata=False))
     agent = await join("agent")
-    await agent.wait_for_participant("student")
-    with pytest.raises(Exception, match=r"(?i)permi|not allowed|denied|metadata"):
-        await student.local.set_metadata("forbidden")
-    assert agent.room.remote_participants["student"].metadata == ""
+    seen = await agent.wait_for_participant("student")
+    await student.local.set_metadata("forbidden")  # the Python SDK does not raise what the server answers
+    await hold_during(lambda: seen.metadata == "", "no metadata", 0.5)
 
 
 async def test_hidden_participants_are_not_announced(join: Join) -> None:
@@ -133,11 +132,9 @@ async def test_a_publisher_chooses_who_receives(join: Join, mode: str) -> None:
     await hold_during(lambda: stranger.audio_of("student") is None, "nothing for the stranger", 0.5)
     student.local.set_track_subscription_permissions(allow_all_participants=True)
     await stranger.wait_for_sound("student", hz=440)
-    taken = time.monotonic()
     student.local.set_track_subscription_permissions(
         allow_all_participants=False, participant_permissions=[allowed]
     )
-    await stranger.wait_for_event("track_unsubscribed", since=taken)
     await stranger.wait_for_silence("student")
     assert agent.audio_of("student") is not None
     await agent.wait_for_sound("student", hz=440)

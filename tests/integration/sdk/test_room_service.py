@@ -44,9 +44,10 @@ async def test_deleting_a_room_ends_the_call(join: Join, service: Any, room: str
 @pytest.mark.slow
 async def test_participants_are_listed_with_their_tracks(join: Join, service: Any, room: str) -> None:
     student = await join("student", name="李雷", attributes={"level": "vip"})
-    await join("agent")
+    agent = await join("agent")
     await student.publish_microphone(tone(440, 0.5))
     await student.publish_camera(width=320, height=180)
+    await wait_until(lambda: len(agent.seen("track_published")) == 2, "both tracks are announced")
     listed = (await service.list_participants(proto.ListParticipantsRequest(room=room))).participants
     assert sorted(item.identity for item in listed) == ["agent", "student"]
     one = await service.get_participant(proto.RoomParticipantIdentity(room=room, identity="student"))
@@ -152,13 +153,9 @@ async def test_the_server_changes_subscriptions(join: Join, service: Any, room: 
             room=room, identity="agent", track_sids=[published.publication.sid], subscribe=subscribe
         )
 
-    begun = time.monotonic()
     await service.update_subscriptions(wish(False))
-    await agent.wait_for_event("track_unsubscribed", since=begun)
     await agent.wait_for_silence("student")
-    again = time.monotonic()
     await service.update_subscriptions(wish(True))
-    await agent.wait_for_event("track_subscribed", since=again)
     await agent.wait_for_sound("student", hz=440)
 
 

@@ -65,7 +65,7 @@ class TransportConfig:
     max_message_bytes: int = 262144
     """Longest data channel message, both ways; what our SDP advertises (a=max-message-size)."""
     max_lossy_buffered_bytes: int = 64 * 1024
-    """Bytes waiting on a transport above which messages of lossy channels are dropped."""
+    """Bytes waiting on a lossy channel above which its messages are dropped."""
     max_reliable_buffered_bytes: int = 4 << 20
     """Bytes waiting above which the reader counts as stuck and the transport is closed."""
     reader_stuck_after_s: float = 20.0

@@ -92,11 +92,10 @@ class DataChannels:
             return self._keep(label, payload)
         if channel.readyState != "open":
             return self._drop("data_channel_closed")
-        buffered = self.buffered_bytes
         if not _is_reliable(channel):
-            if buffered + len(payload) > self._config.max_lossy_buffered_bytes:
+            if channel.bufferedAmount + len(payload) > self._config.max_lossy_buffered_bytes:
                 return self._drop("data_lossy_full")
-        elif buffered + len(payload) > self._config.max_reliable_buffered_bytes:
+        elif self.buffered_bytes + len(payload) > self._config.max_reliable_buffered_bytes:
             # `poll` closes the transport; until then nothing more is taken.
             return self._drop("data_reliable_full")
         try:

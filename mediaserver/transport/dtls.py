@@ -46,7 +46,8 @@ DTLS_MTU = 1200
 """Bytes of a handshake datagram: fits everywhere with IPv6, UDP and a TURN header."""
 MAX_RECORDS_PER_DATAGRAM = 64
 """Records read from one datagram; a flight has fewer than ten."""
-MAX_APPLICATION_DATA = 16384
+MAX_APPLICATION_DATA = 2048
+"""Bytes read per record: none can be longer than the datagram it came in (`datagrams.SLOT_BYTES`)."""
 
 MAX_CONGESTION_WINDOW_BYTES = 256 * 1024
 """Data on the way to one remote at most: 2.6 MB/s at a round trip of 100 ms. Each SACK costs aiortc time in

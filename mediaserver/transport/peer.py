@@ -134,7 +134,7 @@ class PeerTransport:
         self._ice.remote_ufrag = remote.ufrag.encode()
         self._started_at = monotonic()
         self._apply(TransportEvent.STARTED)
-        if self._pending_dtls:
+        for _ in range(len(self._pending_dtls)):
             self._front.queue_handshake(self)
 
     def restart_ice(self, remote: RemoteTransport) -> None:

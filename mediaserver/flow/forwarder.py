@@ -39,6 +39,9 @@ MAX_CAPTURE_STEP_S = 10.0
 """Capture times of two sources are believed for their distance if it is below this; else arrival times
 are."""
 
+MAX_SILENCE_S = 1.0
+"""A gap in the source's numbers after a silence longer than this is closed instead of left to be filled."""
+
 MAX_RESUME_GAP = 1 << 17
 """Packets after which a source that was paused is no longer taken to count its timestamps as before.
 Receivers number a restarted stream at least 2^16 further on (see `StreamReceiver`)."""
@@ -276,23 +279,33 @@ class Forwarder:
         if packet.layer != self._layer:
             if packet.layer != self._target or self._paused or not self._open(packet):
                 return
-            self._forward_general(packet)
+            self._forward_joined(packet)
             if packet.source is not None:
                 # A key frame whose first packet was lost and recovered: the rest is here already.
                 for behind in packet.source.packets_after(packet, packet.arrival):
-                    self._forward_general(behind)
+                    self._forward_joined(behind)
             return
+        last = self._rewriter.last
+        gap = packet.extended_sequence - self._rewriter.next_source
+        if gap > MAX_SOURCE_GAP or (last is not None and packet.source is not last.source):
+            # The source began anew, or the publisher changed its SSRC (RFC 3550, section 8.2): timestamps and
+            # pictures have nothing to do with the former ones.
+            self._close()
+            self._resume_layer = None
+            self._forward_general(packet)
+        elif gap > 0 and last is not None and packet.arrival - last.arrival > MAX_SILENCE_S:
+            # Muted, or cut off: what is missing will not come, so nobody is to wait or ask for it.
+            self._close()
+            self._forward_general(packet)
+        else:
+            self._forward_joined(packet)
+
+    def _forward_joined(self, packet: MediaPacket) -> None:
         rewriter = self._rewriter
         sequence = packet.extended_sequence
         picture_offset = rewriter.picture_offset
         tl0_offset = rewriter.tl0_offset
         if sequence >= rewriter.next_source:
-            if sequence - rewriter.next_source > MAX_SOURCE_GAP:
-                # The source began anew: its timestamps and pictures have nothing to do with the former ones.
-                self._close()
-                self._resume_layer = None
-                self._forward_general(packet)
-                return
             if not packet.payload or not self._wanted(packet):
                 rewriter.skip(packet)
                 return
@@ -451,7 +464,7 @@ class Forwarder:
         rewriter = self._rewriter
         last = rewriter.last
         step: int | None = None
-        if last is None or packet.layer != self._resume_layer:
+        if last is None or packet.layer != self._resume_layer or packet.source is not last.source:
             step = self._timestamp_step(packet)
         else:
             gone_on = packet.extended_sequence - last.extended_sequence

@@ -142,6 +142,37 @@ def test_a_leap_of_the_source_is_a_new_beginning() -> None:
     assert sent.timestamp == 5000 + 3000 + 9000
 
 
+def test_a_gap_after_silence_is_closed() -> None:
+    rig = Rig("opus")
+    rig.send(audio(10, 0, arrival=1.0), audio(11, 960, arrival=1.02))
+    (sent,) = rig.send(audio(111, 96_960, arrival=3.02))
+    assert (sent.sequence_number, sent.timestamp) == (102, 5000 + 96_960)
+    (sent,) = rig.send(audio(121, 106_560, arrival=3.22))
+    assert sent.sequence_number == 112
+    rig = Rig()
+    rig.send(video(10, 0, key=True, arrival=1.0))
+    assert rig.send(video(100, 90_000, arrival=2.1)) == []
+    assert rig.forwarder.wants_keyframe_of_layer == 0
+    (sent,) = rig.send(video(101, 93_000, key=True, arrival=2.2))
+    assert (sent.sequence_number, sent.timestamp) == (101, 5000 + 93_000)
+
+
+def test_slow_pictures_without_a_gap_are_no_silence() -> None:
+    rig = Rig()
+    rig.send(video(10, 0, key=True, arrival=1.0))
+    assert _numbers(rig.send(video(11, 900_000, arrival=11.0))) == [101]
+
+
+def test_another_ssrc_of_the_publisher_is_a_new_beginning() -> None:
+    before, after = (StreamReceiver(ssrc, "VP8", 90_000, nack=True) for ssrc in (5, 7))
+    rig = Rig()
+    rig.send(video(90_000, 0, key=True, arrival=1.0, source=before))
+    assert rig.send(video(66_000, 77, arrival=1.1, source=after)) == []
+    (sent,) = rig.send(video(66_001, 777, key=True, arrival=1.2, source=after))
+    assert (sent.sequence_number, sent.timestamp) == (101, 5000 + 18_000)
+    assert _numbers(rig.send(video(66_002, 3777, arrival=1.23, source=after))) == [102]
+
+
 def test_leaps_of_a_hostile_source_are_cheap_and_bounded() -> None:
     rig = Rig()
     rig.send(video(10, key=True))

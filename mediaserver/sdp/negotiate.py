@@ -54,6 +54,10 @@ _RTP_PROTOCOLS = frozenset({RTP_PROTOCOL, "TCP/TLS/RTP/SAVPF", "RTP/SAVPF"})
 """RFC 9429, section 5.1.2: these mean the same here."""
 _DATA_PROTOCOLS = frozenset({DATA_PROTOCOL, "TCP/DTLS/SCTP"})
 
+_DEPENDENCY_DESCRIPTOR_CODECS = frozenset({"av1", "vp9"})
+"""Codecs whose senders are asked for the dependency descriptor. With VP8 Chromium 156 would move picture ids and
+temporal layers from the payload, where a layer switch can be mended, into the descriptor, where it cannot."""
+
 PORT = 9
 """Port in `m=` lines ("discard"): the addresses are in the candidates (RFC 8840)."""
 
@@ -310,6 +314,12 @@ def _answer_media(
     extensions = accept_extensions(offered)
     receive = plan.receive and offered.direction.sends
     send = plan.send if offered.direction.receives else None
+    if receive and codecs[0].name not in _DEPENDENCY_DESCRIPTOR_CODECS:
+        extensions = {
+            number: extension
+            for number, extension in extensions.items()
+            if extension is not HeaderExtension.DEPENDENCY_DESCRIPTOR
+        }
     rids, simulcast = _answer_simulcast(offered, extensions)
     if send is not None and send.stereo:
         codecs = tuple(_announce_stereo(codec) for codec in codecs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mediaserver.room.audience import Audience, Place
 from mediaserver.room.local import FrameClock, LocalSink, LocalSource, SinkEventKind
 from mediaserver.room.model import Quality, TrackCodec, TrackKind, TrackRequest, TrackSource, VideoLayer
 from mediaserver.room.participant import Participant
+from mediaserver.rtp.extensions import HeaderExtension
 from mediaserver.rtp.packet import RtpPacket, build_rtp, parse_rtp
 from mediaserver.rtp.rtcp import Nack, Pli, TransportFeedback, parse_compound
 from mediaserver.sdp.description import SdpError
@@ -354,3 +356,16 @@ async def test_a_source_replaced_by_another_of_the_same_codec_is_continuous() ->
     assert (packets[1].sequence_number - packets[0].sequence_number) & 0xFFFF == 1
     camera = [track for track in student.tracks.values() if track.info.kind is TrackKind.VIDEO]
     assert camera == []
+
+
+@pytest.mark.parametrize(("codec", "descriptor"), [("video/VP8", False), ("video/AV1", True)])
+async def test_the_dependency_descriptor_is_asked_for_only_where_the_codec_needs_it(
+    codec: str, descriptor: bool
+) -> None:
+    """With VP8, Chromium would move picture ids out of the payload, where a layer switch can mend them."""
+    world = World()
+    publisher(world, replace(CAMERA, codecs=(TrackCodec(codec, CAMERA_CID),)))
+    answer = parse_sdp(world.heard_by("student").last("on_answer")[0])
+    section = next(media for media in answer.media if media.mid == "8")
+    uris = {extension.uri for extension in section.extensions}
+    assert (HeaderExtension.DEPENDENCY_DESCRIPTOR in uris) is descriptor

@@ -1,8 +1,8 @@
 """A LiveKit client reduced to the wire: signalling, ICE, DTLS-SRTP and synthetic RTP, without any codec.
 
 It joins by `/rtc/v1` with one peer connection, sends packets that look like video or audio, counts what it
-receives and reports it back (receiver reports, transport-wide feedback) as a browser does. One process can hold
-hundreds of them, which makes it the measuring instrument of `raisehand bench`.
+receives and reports it back (receiver reports, transport-wide feedback) as a browser does. One process can
+hold hundreds of them, which makes it the measuring instrument of `raisehand bench`.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class WireClient:
         receive: tuple[int, int] = (0, 0),
         feedback: bool = True,
     ) -> None:
-        """`publish` names kinds of tracks to send; `receive` is how many audio and video sections to offer."""
+        """`publish`: kinds of tracks to send; `receive`: how many audio and video sections to offer."""
         self._url = url
         self._token = token
         self._http = http
@@ -148,7 +148,9 @@ class WireClient:
         """Called with each protected RTP packet; for latency measurements."""
         self.timings: dict[str, float] = {}
         """Seconds since `join` began: ``signal``, ``answer``, ``connected``, ``first_packet``."""
-        self.published = asyncio.Event()
+        self._started = 0.0
+        self.first_packet = asyncio.Event()
+        """Set when media arrives."""
 
     # Joining -------------------------------------------------------------------------------------
 
@@ -362,6 +364,7 @@ class WireClient:
                 continue
             if not self.packets_received:
                 self.timings["first_packet"] = now - self._started
+                self.first_packet.set()
             self.packets_received += 1
             self.bytes_received += len(data)
             ssrc = int.from_bytes(data[8:12], "big")
@@ -440,6 +443,8 @@ class WireClient:
             except (BlockingIOError, ConnectionError):
                 continue
             ping = rtc.Ping(timestamp=int(time.time() * 1000))
+            if self._ws.closed:
+                return
             await self._ws.send_bytes(rtc.SignalRequest(ping_req=ping).SerializeToString())
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""`raisehand bench`: CPU per forwarded packet, join cost, memory and latency, beside bare loops in the same run."""
+"""`raisehand bench`: CPU per forwarded packet, join cost, memory, latency; beside bare loops in one run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import platform
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,7 +149,7 @@ def _forwarding_row(measured: Forwarding, compiled: CompiledLoop | None, rounds:
     # The floor gets the same bursts; with RTP header and tag each datagram is that much longer on the wire.
     fan_out, burst = measured.fan_out, measured.burst
 
-    def median(measure: Any) -> float:
+    def median(measure: Callable[[], float]) -> float:
         return round(statistics.median([measure() for _ in range(rounds)]), 2)
 
     row: dict[str, Any] = {
@@ -212,7 +213,8 @@ def _rows(figures: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
         ]
     if "latency" in figures:
         late = figures["latency"]
-        load = f"{late['calls']} calls, {late['offered_per_s']:,.0f} packets/s, {late['joins_per_s']:.1f} joins/s"
+        load = f"{late['calls']} calls, {late['offered_per_s']:,.0f} packets/s in"
+        load += f", {late['joins_per_s']:.1f} joins/s"
         rows += [
             [f"added latency p50 ({load})", f"{late['p50_ms']:.2f} ms", "≤ 0.5 ms"],
             ["added latency p99", f"{late['p99_ms']:.2f} ms", "≤ 5 ms"],

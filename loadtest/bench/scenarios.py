@@ -84,9 +84,7 @@ class Forwarding:
         return statistics.median(self.us_per_packet)
 
 
-async def _wait_until_flowing(
-    publishers: list[WireClient], subscribers: list[WireClient], prime: Callable[[], None]
-) -> None:
+async def _wait_until_flowing(subscribers: list[WireClient], prime: Callable[[], None]) -> None:
     deadline = time.monotonic() + 15.0
     while any(not client.packets_received for client in subscribers):
         if time.monotonic() > deadline:
@@ -137,7 +135,7 @@ async def forwarding(
 
     result = Forwarding(name, fan_out, burst, size, rooms * fan_out * burst * bursts_per_s)
     try:
-        await _wait_until_flowing(publishers, subscribers, prime)
+        await _wait_until_flowing(subscribers, prime)
         await asyncio.sleep(SETTLE_S)
         for _ in range(rounds):
             before_packets = sum(client.packets_received for client in subscribers)
@@ -236,9 +234,7 @@ async def first_media(server: Server, *, joins: int) -> FirstMedia:
             for kind, values in (("audio", result.audio_ms), ("video", result.video_ms)):
                 sections = (1, 0) if kind == "audio" else (0, 1)
                 client = await server.client("first", f"{kind}-{number}", receive=sections).join()
-                deadline = time.monotonic() + 5.0
-                while "first_packet" not in client.timings and time.monotonic() < deadline:
-                    await asyncio.sleep(0.005)
+                await asyncio.wait_for(client.first_packet.wait(), 5.0)
                 values.append(client.timings["first_packet"] * 1000)
                 await client.close()
     finally:

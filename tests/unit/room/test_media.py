@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,9 +58,17 @@ class Sender:
         self.now = 100.0
 
     def send(
-        self, ssrc: int, payload: bytes, *, payload_type: int, mid: str = "", rid: str = "", level: int | None = None,
-        marker: bool = True, skip: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        ssrc: int,
+        payload: bytes,
+        *,
+        payload_type: int,
+        mid: str = "",
+        rid: str = "",
+        level: int | None = None,
+        marker: bool = True,
+        skip: int = 0,
+    ) -> None:
         number = self.sequences.get(ssrc, 1000) + skip
         self.sequences[ssrc] = number + 1
         extensions = [(TRANSPORT_SEQUENCE, self.transport_sequence.to_bytes(2, "big"))]
@@ -148,8 +158,6 @@ async def test_a_late_track_costs_one_request_for_an_offer() -> None:
     agent, transport = subscriber(world)
     sender.send(MIC_SSRC, b"opus", payload_type=111)
     sender.video("q", KEYFRAME)
-    import asyncio
-
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert world.heard_by("agent").of("on_media_sections_required") == [(0, 0)]
@@ -184,7 +192,7 @@ async def test_layers_follow_the_wish_and_switch_on_key_frames_only() -> None:
     high = queued(transport)
     assert [packet.payload for packet in high] == [DELTA, KEYFRAME]
     numbers = [packet.sequence_number for packet in low + high]
-    assert [(b - a) & 0xFFFF for a, b in zip(numbers, numbers[1:], strict=False)] == [1, 1, 1]
+    assert [(b - a) & 0xFFFF for a, b in itertools.pairwise(numbers)] == [1, 1, 1]
     assert len({packet.ssrc for packet in low + high}) == 1
     assert pli or student.publisher.urgent
     agent.update_track_settings([sid], disabled=True, quality=Quality.HIGH, width=0, height=0, fps=0)

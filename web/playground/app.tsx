@@ -77,6 +77,9 @@ function Views({ environment }: { environment: Environment }) {
     if (query.debug) installDebugHooks(current?.call ?? null);
   }, [query, current]);
 
+  /** `join=1` joins once; coming back from a call shows the form. */
+  const autoJoin = useRef(query.join);
+
   const begin = (entry: Entry, preview: Preview | null): void => {
     const call = environment.openCall({
       room: entry.room,
@@ -86,6 +89,7 @@ function Views({ environment }: { environment: Environment }) {
       adaptiveStream: query.adaptiveStream,
       dynacast: query.dynacast,
     });
+    autoJoin.current = false;
     setCurrent({ call, entry, fromJoinPage: preview !== null });
     void call.join({
       token: async () => {
@@ -107,6 +111,7 @@ function Views({ environment }: { environment: Environment }) {
     return (
       <JoinPage
         environment={environment}
+        autoJoin={autoJoin.current}
         joining={state?.phase === "connecting"}
         problem={state?.phase === "ended" ? state.problem : null}
         onJoin={begin}

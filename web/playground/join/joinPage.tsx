@@ -15,6 +15,8 @@ import { suggestRoom } from "./suggestRoom";
 
 interface JoinPageProps {
   environment: Environment;
+  /** Join without waiting for the button. */
+  autoJoin: boolean;
   joining: boolean;
   /** Why the last attempt failed. */
   problem: ProblemKind | null;
@@ -24,7 +26,7 @@ interface JoinPageProps {
 
 type Missing = "join.nameMissing" | "join.roomMissing" | "join.tokenMissing" | "join.tokenMalformed";
 
-export function JoinPage({ environment, joining, problem, onJoin, onCancel }: JoinPageProps) {
+export function JoinPage({ environment, autoJoin, joining, problem, onJoin, onCancel }: JoinPageProps) {
   const { t, preferences, remember } = useAmbience();
   const { query } = environment;
   const preview = useMemo(() => environment.openPreview(preferences.devices), [environment]);
@@ -60,7 +62,7 @@ export function JoinPage({ environment, joining, problem, onJoin, onCancel }: Jo
     });
     const wake = (): void => preview.wake();
     window.addEventListener("pointerdown", wake);
-    if (query.join) form.current?.requestSubmit();
+    if (autoJoin) form.current?.requestSubmit();
     return () => {
       window.removeEventListener("pointerdown", wake);
       preview.close();

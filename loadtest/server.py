@@ -9,13 +9,18 @@ import signal
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
 import aiohttp
+from jwt.warnings import InsecureKeyLengthWarning
 from livekit import api
+
+# The secret of development is short on purpose; nobody who plays the demo can do anything about it.
+warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)
 
 DEV_API_KEY = "devkey"
 DEV_API_SECRET = "secret"

@@ -1,6 +1,7 @@
 """Set-up, media both ways, moving, restarting, ending."""
 
 import asyncio
+import gc
 import os
 import time
 
@@ -216,6 +217,29 @@ async def test_close_tells_the_remote_and_frees_everything(front: MediaFront) ->
     with pytest.raises(ClosedError):
         call.transport.restart_ice(await client.describe())
     client.wire.close()
+
+
+async def test_ended_transports_leave_nothing_behind(front: MediaFront) -> None:
+    for number in range(6):
+        call, client = await call_over_loopback(front, data=True, tcp=number % 2 == 1)
+        channel = client.open_channel("_reliable")
+        await eventually(lambda c: c.readyState == "open", "channel", channel)
+        assert await call.media_flows(number)
+        if number < 3:
+            call.transport.close()
+        else:
+            call.transport.fail("a test")
+        await client.close()
+    del call, client, channel
+    await eventually(lambda: front.stats().tcp_connections == 0, "connections closed")
+    names = {"PeerTransport", "DtlsTransport", "SctpAssociation", "DataChannels", "UdpPath", "TcpPath"}
+
+    def alive() -> list[str]:
+        gc.collect()
+        return [type(thing).__name__ for thing in gc.get_objects() if type(thing).__name__ in names]
+
+    await eventually(lambda: not alive(), "all collected")
+    assert front.stats().handshakes == 0
 
 
 async def test_address_given_to_another_client(front: MediaFront) -> None:

@@ -64,8 +64,7 @@ class _SecurityHeaders:
             self._headers["Strict-Transport-Security"] = HSTS
 
     async def __call__(self, _request: web.Request, response: web.StreamResponse) -> None:
-        for name, value in self._headers.items():
-            response.headers.setdefault(name, value)
+        response.headers.update(self._headers)
 
 
 @web.middleware

@@ -6,7 +6,8 @@ never reach a log or an error text.
 
 from __future__ import annotations
 
-import datetime
+import math
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from typing import Any
 
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
-from livekit.api.access_token import AccessToken, VideoGrants
 
 from mediaserver.room.model import ParticipantInfo, Permissions, RoomOptions, TrackSource
 from signalling.errors import AuthenticationError, PermissionDeniedError
@@ -211,29 +211,38 @@ def mint_join_token(
     admin: bool = False,
 ) -> str:
     """A LiveKit access token with which `identity` may join `room`."""
-    grants = VideoGrants(
-        room_join=True,
-        room=room,
-        room_admin=admin or None,
-        can_publish=permissions.can_publish,
-        can_subscribe=permissions.can_subscribe,
-        can_publish_data=permissions.can_publish_data,
-        can_publish_sources=[
-            _SOURCE_NAMES[source] for source in permissions.can_publish_sources if source in _SOURCE_NAMES
-        ]
-        or None,
-        can_update_own_metadata=permissions.can_update_metadata or None,
-        hidden=permissions.hidden or None,
-        recorder=permissions.recorder or None,
-        agent=permissions.agent or None,
-    )
-    token = AccessToken(key, secret).with_identity(identity).with_name(name).with_grants(grants)
-    token = token.with_ttl(datetime.timedelta(seconds=ttl_s)).with_metadata(metadata)
-    if attributes:
-        token = token.with_attributes(dict(attributes))
+    video: dict[str, Any] = {
+        "roomJoin": True,
+        "room": room,
+        "canPublish": permissions.can_publish,
+        "canSubscribe": permissions.can_subscribe,
+        "canPublishData": permissions.can_publish_data,
+    }
+    sources = [_SOURCE_NAMES[source] for source in permissions.can_publish_sources if source in _SOURCE_NAMES]
+    if sources:
+        video["canPublishSources"] = sources
+    for name_of_right, given in (
+        ("canUpdateOwnMetadata", permissions.can_update_metadata),
+        ("hidden", permissions.hidden),
+        ("recorder", permissions.recorder),
+        ("agent", permissions.agent),
+        ("roomAdmin", admin),
+    ):
+        if given:
+            video[name_of_right] = True
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        "iss": key,
+        "sub": identity,
+        "nbf": now,
+        "exp": now + math.ceil(ttl_s),
+        "video": video,
+    }
+    optional = {"name": name, "metadata": metadata, "attributes": dict(attributes or {})}
+    claims |= {claim: value for claim, value in optional.items() if value}
     if kind:
-        token.claims.kind = _KIND_NAMES.get(kind, "standard")
-    return token.to_jwt()
+        claims["kind"] = _KIND_NAMES.get(kind, "standard")
+    return jwt.encode(claims, secret, ALGORITHM)
 
 
 def refresh_token(

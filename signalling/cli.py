@@ -75,7 +75,7 @@ def _version() -> str:
     try:
         return version("raisehand")
     except PackageNotFoundError:
-        return "(not installed)"
+        return "(from the source)"
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})

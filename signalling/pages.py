@@ -126,6 +126,7 @@ def content_security_policy(host: str) -> str:
 
 
 SECURITY_HEADERS = {
+    "Server": "raisehand",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",

@@ -8,6 +8,7 @@ underscores: ``RAISEHAND_UDP_PORT``, ``RAISEHAND_LIMITS__SDP_BYTES``.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -70,7 +72,31 @@ def _split_keys(value: object) -> object:
     return pairs
 
 
+def _check_addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        ipaddress.ip_address(value)  # its ValueError names the value
+    return values
+
+
+def _check_networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        ipaddress.ip_network(value, strict=False)
+    return values
+
+
+def _plain_origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    origins = tuple(value.rstrip("/").lower() for value in values)
+    for origin in origins:
+        scheme, separator, host = origin.partition("://")
+        if not separator or not host or "/" in host or scheme not in ("http", "https", "capacitor", "ionic"):
+            raise ValueError(f"{origin} is not an origin such as https://school.example.org")
+    return origins
+
+
 TextList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+AddressList = Annotated[TextList, AfterValidator(_check_addresses)]
+NetworkList = Annotated[TextList, AfterValidator(_check_networks)]
+OriginList = Annotated[TextList, AfterValidator(_plain_origins)]
 KeyMap = Annotated[dict[str, SecretStr], BeforeValidator(_split_keys)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -86,7 +112,7 @@ class MediaSettings(_Group):
 
     listen: TextList = ("0.0.0.0", "::")  # noqa: S104  (media must be reachable; only STUN-validated peers are heard)
     """Addresses the media sockets bind to."""
-    advertised_addresses: TextList = ()
+    advertised_addresses: AddressList = ()
     """Addresses told to clients, for a node behind NAT: the public one, and a private one if some clients
     are inside. Empty: this machine's own addresses."""
     udp_candidates: bool = True
@@ -151,9 +177,9 @@ class LimitSettings(_Group):
     """Participants of this node."""
     rooms_per_node: Count = 2000
     """Rooms of this node."""
-    joins_per_s: Count = 50
+    joins_per_s: Count = 200
     """Joins a second of this node, sustained."""
-    join_burst: Count = 200
+    join_burst: Count = 1000
     """Joins at once."""
     data_message_bytes: Count = 65_536
     """One message on a data channel."""
@@ -239,10 +265,10 @@ class Settings(BaseSettings):
     """Private key (PEM) of `tls_cert`."""
     dev_tls: bool = False
     """With `dev`: make a local certificate and listen on all addresses, so that phones in the LAN can try."""
-    allowed_origin: TextList = ()
+    allowed_origin: OriginList = ()
     """Origins of web pages that may connect, such as `https://school.example.org`. Empty: every origin
     (access needs a token anyway)."""
-    trusted_proxies: TextList = ()
+    trusted_proxies: NetworkList = ()
     """Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed."""
     event_loop: Literal["uvloop", "asyncio"] = "uvloop"
     """Which event loop runs the node; `asyncio` is slower and for finding faults only."""

@@ -45,7 +45,7 @@ def test_file_by_environment(tmp_path: Path) -> None:
 def test_lists_and_keys_from_text() -> None:
     environment = {
         "RAISEHAND_API_KEYS": STRONG,
-        "RAISEHAND_ALLOWED_ORIGIN": "https://a, https://b",
+        "RAISEHAND_ALLOWED_ORIGIN": "https://a/, https://B",
         "RAISEHAND_MEDIA__ADVERTISED_ADDRESSES": '["192.0.2.1"]',
     }
     settings = load_settings(environment=environment)
@@ -67,6 +67,9 @@ def test_lists_and_keys_from_text() -> None:
         ({"media": {"gone_after_s": 1}}, "gone_after_s is shorter"),
         ({"turn": {"urls": "turn:x"}}, "turn.urls needs turn.secret"),
         ({"limits": {"sdp_bytes": 0}}, "limits.sdp_bytes"),
+        ({"media": {"advertised_addresses": "media.example.org"}}, "media.advertised_addresses"),
+        ({"trusted_proxies": "10.0.0.0/99"}, "trusted_proxies"),
+        ({"allowed_origin": "school.example.org"}, "is not an origin"),
     ],
 )
 def test_refused_in_development(flags: dict[str, object], expected: str) -> None:

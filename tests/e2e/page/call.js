@@ -113,6 +113,24 @@
       };
     },
 
+    // Longest time (ms) between two pictures of somebody's track, from now on.
+    watchGaps(identity, source) {
+      const element = elements.get(keyOf(identity, source));
+      element.lastPicture = performance.now();
+      element.longestGap = 0;
+      const seen = () => {
+        const now = performance.now();
+        element.longestGap = Math.max(element.longestGap, now - element.lastPicture);
+        element.lastPicture = now;
+        element.requestVideoFrameCallback(seen);
+      };
+      element.requestVideoFrameCallback(seen);
+    },
+    longestGap(identity, source) {
+      const element = elements.get(keyOf(identity, source));
+      return Math.max(element.longestGap, performance.now() - element.lastPicture);
+    },
+
     // Peak of somebody's sound as the page would play it, measured with an analyser for a while (ms).
     async loudness(identity, source = "microphone", duration = 1500) {
       const publication = publicationOf(identity, source);

@@ -18,6 +18,7 @@ from mediaserver.room.control import LocalRoomControl
 from mediaserver.room.limits import RoomLimits
 from mediaserver.room.manager import RoomManager
 from mediaserver.room.model import LeaveReason, new_sid
+from mediaserver.room.opus_file import read_opus_packets
 from mediaserver.transport.config import Batching, TransportConfig
 from mediaserver.transport.front import MediaFront
 from mediaserver.transport.types import Candidate
@@ -28,6 +29,8 @@ from signalling.errors import ConfigurationError
 from signalling.livekit.server import SignalServer
 from signalling.logs import AccessLog
 from signalling.settings import Settings
+
+GREETING = Path(__file__).with_name("sounds") / "greeting.opus"
 
 FAREWELL_S = 2.0
 """Seconds that clients get to hear that the server stops."""
@@ -97,7 +100,8 @@ class Node:
         context = _tls_context(settings, certificate)
         front = await _create_front(settings)
         try:
-            rooms = RoomManager(front, room_limits(settings))
+            greeting = read_opus_packets(GREETING) if settings.media.greeting else ()
+            rooms = RoomManager(front, room_limits(settings), greeting=greeting)
             signal = SignalServer(settings, rooms, node_id=new_sid("ND_"))
             app = create_app(
                 settings,

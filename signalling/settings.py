@@ -125,6 +125,8 @@ class MediaSettings(_Group):
     """Silence after which a participant is removed."""
     batching: Literal["auto", "sendmmsg", "sendto"] = "auto"
     """How datagrams leave: many per system call, or one by one. `auto` takes the best this kernel has."""
+    greeting: bool = False
+    """Play two soft notes to each participant, to it alone, once it can hear: a proof of sound on joining."""
     gso: bool = True
     """Let the kernel cut one large send into equal datagrams (UDP segmentation offload) where it can."""
 

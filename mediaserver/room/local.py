@@ -47,6 +47,9 @@ OPUS_FRAME_RTP = 960
 LOCAL_OPUS_PAYLOAD_TYPE = 111
 """Payload type of packets made here; every subscriber gets its own negotiated one."""
 
+LISTENER_PATIENCE_S = 5.0
+"""How long a source that waits for a listener waits: negotiating a media section takes a few round trips."""
+
 MAX_LATE_FRAMES = 5
 """After a stall of the event loop at most so many frames are played at once; the rest is skipped."""
 
@@ -79,6 +82,11 @@ class FrameClock:
         """Stop calling."""
         self._callbacks.pop(token, None)
 
+    def play(self, now: float) -> None:
+        """Let every source play one frame."""
+        for callback in list(self._callbacks.values()):
+            callback(now)
+
     def _tick(self) -> None:
         if not self._callbacks:
             self._handle = None
@@ -89,8 +97,7 @@ class FrameClock:
             self._next += OPUS_FRAME_S
             played += 1
             if played <= MAX_LATE_FRAMES:
-                for callback in list(self._callbacks.values()):
-                    callback(now)
+                self.play(now)
         loop = asyncio.get_running_loop()
         self._handle = loop.call_later(max(0.0, self._next - monotonic()), self._tick)
 
@@ -105,6 +112,7 @@ class LocalParticipant:
         *,
         name: str = "",
         attributes: Iterable[tuple[str, str]] = (),
+        only_for: frozenset[Identity] | None = None,
     ) -> None:
         self.room = room
         self.sid = ParticipantSid(new_sid("PA_"))
@@ -112,6 +120,8 @@ class LocalParticipant:
         self.name = name
         self.attributes = tuple(attributes)
         self.permissions = Permissions(can_subscribe=False)
+        self.only_for = only_for
+        """The only ones who may know of it, whatever the audience says; None: no such restriction."""
         self.gone = False
         self.tracks: dict[TrackSid, PublishedTrack] = {}
         self.joined_at_ms = time.time_ns() // 1_000_000
@@ -159,7 +169,7 @@ class LocalSource:
     """Plays 20 ms Opus packets into a room as a participant of its own.
 
     `frames` are complete Opus packets of 20 ms each; they are only referred to, so that any number of
-    rooms play the same recording.
+    rooms play the same recording. With `wait_for_listener` it begins when somebody can hear it.
     """
 
     def __init__(
@@ -171,11 +181,13 @@ class LocalSource:
         identity: str,
         name: str = "",
         loop: bool = False,
+        only_for: frozenset[Identity] | None = None,
+        wait_for_listener: bool = False,
         on_end: Callable[[LocalSource], None] | None = None,
     ) -> None:
         if not frames:
             raise ValueError("frames: nothing to play")
-        self.participant = LocalParticipant(room, identity, name=name)
+        self.participant = LocalParticipant(room, identity, name=name, only_for=only_for)
         self._track = self.participant.publish(
             TrackRequest(
                 cid=identity, kind=TrackKind.AUDIO, name=name or identity, source=TrackSource.MICROPHONE
@@ -185,6 +197,7 @@ class LocalSource:
         self._clock = clock
         self._frames = frames
         self._loop = loop
+        self._patience = round(LISTENER_PATIENCE_S / OPUS_FRAME_S) if wait_for_listener else 0
         self._on_end = on_end
         self._position = 0
         self._sequence = 1 << 16 | secrets.randbits(15)
@@ -214,6 +227,10 @@ class LocalSource:
         if self.participant.gone:
             self.stop()
             return
+        if self._patience and not self._track.forwarders:
+            self._patience -= 1
+            return
+        self._patience = 0
         if self._position == len(self._frames):
             if not self._loop:
                 self.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import structlog
@@ -11,7 +11,7 @@ import structlog
 from mediaserver.clock import monotonic
 from mediaserver.errors import RoomError
 from mediaserver.room.limits import RoomLimits
-from mediaserver.room.local import FrameClock
+from mediaserver.room.local import FrameClock, LocalSource
 from mediaserver.room.model import LeaveReason, ParticipantState, RoomOptions
 from mediaserver.room.participant import Participant
 from mediaserver.room.room import Room
@@ -37,10 +37,14 @@ QUALITY_EVERY_S = 2
 class RoomManager:
     """Owns the rooms of a node and runs their clocks; one per process."""
 
-    def __init__(self, front: MediaFront, limits: RoomLimits | None = None) -> None:
+    def __init__(
+        self, front: MediaFront, limits: RoomLimits | None = None, *, greeting: Sequence[bytes] = ()
+    ) -> None:
+        """`greeting`: Opus packets of 20 ms that each participant hears, alone, once it is connected."""
         self.front = front
         self.limits = limits or RoomLimits()
         self.frame_clock = FrameClock()
+        self._greeting = greeting
         self._rooms: dict[str, Room] = {}
         self._ticks = 0
         self.late_ticks = 0
@@ -69,10 +73,22 @@ class RoomManager:
         if room is None:
             if len(self._rooms) >= self.limits.max_rooms:
                 raise RoomError("node_full", f"the node has its {self.limits.max_rooms} rooms")
-            room = Room(name, options or RoomOptions(), self.front, self.limits)
+            room = Room(name, options or RoomOptions(), self.front, self.limits, on_connected=self._greet)
             self._rooms[name] = room
             self.log.info("room created", room=name, sid=room.sid)
         return room
+
+    def _greet(self, participant: Participant) -> None:
+        if self._greeting and participant.permissions.can_subscribe:
+            LocalSource(
+                participant.room,
+                self.frame_clock,
+                self._greeting,
+                identity=f"greeting-{participant.sid}",
+                name="Raisehand",
+                only_for=frozenset((participant.identity,)),
+                wait_for_listener=True,
+            ).start()
 
     def ensure_capacity(self) -> None:
         """Raise `RoomError` ``node_full`` when no further participant fits."""

@@ -442,6 +442,7 @@ class Participant:
             if self.state is not ParticipantState.ACTIVE and peer is self.subscriber:
                 self.state = ParticipantState.ACTIVE
                 self.changed()
+                self.room.participant_connected(self)
         elif state is TransportState.FAILED:
             self.leave(LeaveReason.CONNECTION_TIMEOUT)
 

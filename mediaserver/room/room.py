@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from mediaserver.errors import RoomError
 from mediaserver.flow.speakers import ActiveSpeakers
 from mediaserver.room.audience import OPEN, AudiencePolicy
 from mediaserver.room.limits import RoomLimits
+from mediaserver.room.local import LocalParticipant
 from mediaserver.room.model import (
     ConnectionQuality,
     Identity,
@@ -36,7 +37,6 @@ from mediaserver.room.participant import Participant
 
 if TYPE_CHECKING:
     from mediaserver.room.listener import ParticipantListener
-    from mediaserver.room.local import LocalParticipant
     from mediaserver.room.track import PublishedTrack
     from mediaserver.transport.front import MediaFront
 
@@ -44,7 +44,15 @@ if TYPE_CHECKING:
 class Room:
     """One room of this node. Everything happens on the node's event loop, nothing blocks."""
 
-    def __init__(self, name: str, options: RoomOptions, front: MediaFront, limits: RoomLimits) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: RoomOptions,
+        front: MediaFront,
+        limits: RoomLimits,
+        *,
+        on_connected: Callable[[Participant], None] | None = None,
+    ) -> None:
         self.name = name
         self.sid = RoomSid(new_sid("RM_"))
         self.options = options
@@ -60,6 +68,7 @@ class Room:
         """Participants inside the process: music, announcements."""
         self.speakers: ActiveSpeakers[TrackSid] = ActiveSpeakers()
         self.log = structlog.get_logger("room").bind(room=name)
+        self._on_connected = on_connected
         self._audience: AudiencePolicy = OPEN
         self._told_speakers: dict[Identity, tuple[Speaker, ...]] = {}
         self._told_counts: dict[Identity, tuple[int, int]] = {}
@@ -199,6 +208,10 @@ class Room:
         self._tell_counts()
 
     def _knows(self, viewer: Participant, other: Participant | LocalParticipant) -> bool:
+        if isinstance(other, LocalParticipant) and not (
+            other.only_for is None or viewer.identity in other.only_for
+        ):
+            return False
         return (
             not other.gone
             and not other.permissions.hidden
@@ -298,6 +311,11 @@ class Room:
             if self._told_counts.get(viewer.identity, counts) != counts:
                 viewer.listener.on_room_update(info)
             self._told_counts[viewer.identity] = counts
+
+    def participant_connected(self, participant: Participant) -> None:
+        """Its media connection came up for the first time."""
+        if self._on_connected is not None:
+            self._on_connected(participant)
 
     # What participants report ---------------------------------------------------------------------
 

@@ -141,9 +141,9 @@ class Recorder:
 class World:
     """One node with a room."""
 
-    def __init__(self, limits: RoomLimits | None = None) -> None:
+    def __init__(self, limits: RoomLimits | None = None, greeting: Sequence[bytes] = ()) -> None:
         self.front = FakeFront()
-        self.manager = RoomManager(self.front, limits)  # type: ignore[arg-type]
+        self.manager = RoomManager(self.front, limits, greeting=greeting)  # type: ignore[arg-type]
         self.room: Room = self.manager.get_or_create("class-301")
         self.listeners: dict[str, Recorder] = {}
 

@@ -12,13 +12,14 @@ import pytest
 from mediaserver.room.audience import Audience, Place
 from mediaserver.room.local import FrameClock, LocalSink, LocalSource, SinkEventKind
 from mediaserver.room.model import Quality, TrackCodec, TrackKind, TrackRequest, TrackSource, VideoLayer
+from mediaserver.room.opus_file import read_opus_packets
 from mediaserver.room.participant import Participant
 from mediaserver.rtp.extensions import HeaderExtension
 from mediaserver.rtp.packet import RtpPacket, build_rtp, parse_rtp
 from mediaserver.rtp.rtcp import Nack, Pli, TransportFeedback, parse_compound
 from mediaserver.sdp.description import SdpError
 from mediaserver.sdp.parser import parse_sdp
-from tests.unit.room.fakes import FakeTransport, World
+from tests.unit.room.fakes import FakeTransport, World, identities
 
 SDP = Path("tests/data/sdp")
 INITIAL = (SDP / "chromium156-livekit-client2.23-single-pc-initial-offer.sdp").read_text()
@@ -377,3 +378,27 @@ async def test_the_dependency_descriptor_is_asked_for_only_where_the_codec_needs
     section = next(media for media in answer.media if media.mid == "8")
     uris = {extension.uri for extension in section.extensions}
     assert (HeaderExtension.DEPENDENCY_DESCRIPTOR in uris) is descriptor
+
+
+async def test_a_greeting_is_heard_by_the_newcomer_alone_and_from_its_beginning() -> None:
+    packets = read_opus_packets(Path("signalling/sounds/greeting.opus"))
+    assert 45 <= len(packets) <= 55
+    world = World(greeting=packets)
+    _, agent_transport = subscriber(world, "agent")
+    queued(agent_transport)
+    world.clear()
+    student, transport = subscriber(world, "student")
+    (source,) = [local for local in world.room.locals.values() if student.identity in (local.only_for or ())]
+    told = identities(world.heard_by("agent").of("on_participants"))
+    assert source.identity not in {identity for identity, _ in told}
+    student.client_offer(INITIAL, 2)
+    for _ in range(3):
+        world.manager.frame_clock.play(1.0)
+    assert [packet.payload for packet in queued(transport)] == list(packets[:3])
+    assert queued(agent_transport) == []
+
+
+def test_a_sound_file_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "noise.opus").write_bytes(b"not a sound at all" * 100)
+    with pytest.raises(ValueError, match=r"noise\.opus"):
+        read_opus_packets(tmp_path / "noise.opus")

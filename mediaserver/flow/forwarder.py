@@ -306,17 +306,21 @@ class Forwarder:
         picture_offset = rewriter.picture_offset
         tl0_offset = rewriter.tl0_offset
         if sequence >= rewriter.next_source:
-            if not packet.payload or not self._wanted(packet):
+            wanted = not self._filtering or self._wanted(packet)
+            if not packet.payload or not wanted:
                 rewriter.skip(packet)
+                rewriter.filters = (self._active_spatial, self._active_temporal)
                 return
             out = rewriter.advance(packet)
+            rewriter.filters = (self._active_spatial, self._active_temporal)
         else:
-            place = rewriter.fill(sequence)
-            if place is None:
+            hole = rewriter.fill(sequence)
+            if hole is None:
                 self._late_dropped += 1
                 return
-            out, picture_offset, tl0_offset = place
-            if not packet.payload or not self._wanted(packet):
+            out = sequence + hole.sequence_offset
+            picture_offset, tl0_offset = hole.picture_offset, hole.tl0_offset
+            if not packet.payload or not hole.keeps(packet):
                 # Its place cannot be closed any more; an empty packet tells the receiver not to wait for it.
                 self._send(packet, out, b"", b"", self._plain_type, False)
                 return
@@ -507,12 +511,7 @@ class Forwarder:
     def _wanted(self, packet: MediaPacket) -> bool:
         """Whether the spatial and temporal filters let the packet through; they change between pictures
         only."""
-        if not self._filtering:
-            return True
-        if (
-            packet.timestamp != self._filter_timestamp
-            and packet.extended_sequence >= self._rewriter.next_source
-        ):
+        if packet.timestamp != self._filter_timestamp:
             self._filter_timestamp = packet.timestamp
             self._update_filters(packet)
         spatial, temporal = self._active_spatial, self._active_temporal

@@ -27,7 +27,11 @@ _PICTURE_ID_MASK = 0x7FFF
 _TL0PICIDX_MASK = 0xFF
 
 
-class _Hole(NamedTuple):
+Filters = tuple[int | None, int | None]
+"""Highest spatial and temporal layer sent; None for no limit."""
+
+
+class Hole(NamedTuple):
     """Source numbers from `begin` to before `end` that have not come, and the offsets of their time."""
 
     begin: int
@@ -35,6 +39,20 @@ class _Hole(NamedTuple):
     sequence_offset: int
     picture_offset: int
     tl0_offset: int
+    filters: Filters
+    next_timestamp: int
+    """Source timestamp of the packet behind the hole."""
+    next_kept: bool
+    """Whether that one was sent."""
+
+    def keeps(self, packet: MediaPacket) -> bool:
+        """Whether a late packet is to be sent, as its picture's other packets were."""
+        if packet.timestamp == self.next_timestamp:
+            return self.next_kept
+        spatial, temporal = self.filters
+        return (spatial is None or packet.spatial_layer <= spatial) and (
+            temporal is None or packet.temporal_layer <= temporal
+        )
 
 
 class Rewriter:
@@ -51,6 +69,7 @@ class Rewriter:
         "_pictured",
         "_skipped_picture",
         "_tl0_out",
+        "filters",
         "last",
         "next_source",
         "picture_offset",
@@ -63,10 +82,12 @@ class Rewriter:
         self._highest_out = first_sequence - 1
         """Only current while no source is joined; else it follows from `next_source` and
         `sequence_offset`."""
-        self._holes: list[_Hole] = []
+        self._holes: list[Hole] = []
         """Ascending and disjoint."""
         self.last: MediaPacket | None = None
         """The newest packet of the present source that was mapped; survives `leave`."""
+        self.filters: Filters = (None, None)
+        """Those by which the packets before `next_source` were judged."""
         self.next_source = -1
         """The source's sequence number that comes next; -1 while no source is joined."""
         self.sequence_offset = 0
@@ -129,7 +150,7 @@ class Rewriter:
         sequence = packet.extended_sequence
         offset = self.sequence_offset
         if sequence != self.next_source:
-            self._note_hole(sequence)
+            self._note_hole(packet, True)
         self.next_source = sequence + 1
         self.last = packet
         return sequence + offset
@@ -138,7 +159,7 @@ class Rewriter:
         """Leave a packet at or after `next_source` out and close the gap that it would leave."""
         sequence = packet.extended_sequence
         if sequence != self.next_source:
-            self._note_hole(sequence)
+            self._note_hole(packet, False)
         self.next_source = sequence + 1
         self.sequence_offset -= 1
         descriptor = packet.vp8
@@ -151,8 +172,9 @@ class Rewriter:
             self._skipped_picture = descriptor.picture_id
             self.picture_offset = (self.picture_offset - 1) & _PICTURE_ID_MASK
 
-    def fill(self, sequence: int) -> tuple[int, int, int] | None:
-        """The place of a late packet: its outgoing number, picture offset and TL0PICIDX offset.
+    def fill(self, sequence: int) -> Hole | None:
+        """The hole in which a late packet belongs; its place there, `sequence + sequence_offset`, is then
+        taken.
 
         None if it has none: seen before, left out, from before the source was joined, or too old. A place is
         given once, hence never to two different packets.
@@ -167,13 +189,22 @@ class Rewriter:
             if sequence >= hole.begin:
                 before, behind = hole._replace(end=sequence), hole._replace(begin=sequence + 1)
                 holes[index : index + 1] = [rest for rest in (before, behind) if rest.begin < rest.end]
-                return sequence + hole.sequence_offset, hole.picture_offset, hole.tl0_offset
+                return hole
         return None
 
-    def _note_hole(self, sequence: int) -> None:
+    def _note_hole(self, behind: MediaPacket, kept: bool) -> None:
         holes = self._holes
         holes.append(
-            _Hole(self.next_source, sequence, self.sequence_offset, self.picture_offset, self.tl0_offset)
+            Hole(
+                self.next_source,
+                behind.extended_sequence,
+                self.sequence_offset,
+                self.picture_offset,
+                self.tl0_offset,
+                self.filters,
+                behind.timestamp,
+                kept,
+            )
         )
         if len(holes) > MAX_HOLES:
             del holes[0]

@@ -430,6 +430,7 @@ class Subscriber:
             own_ssrc=2,
         )
         self._next: int | None = None
+        self._newest = -1
         self._decoding: Picture | None = None
         self._stuck_since: float | None = None
         self.media_datagrams = self.rtx_datagrams = 0
@@ -462,11 +463,12 @@ class Subscriber:
             return
         content = (media.timestamp, media.marker, media.payload)
         number = media.extended_sequence
+        self._newest = max(self._newest, number)
         if self.packets.setdefault(number, content) != content:
             self.violations.append(f"two packets under number {number}")
         if not media.payload:
             self.empty.add(number)
-        if self._next is None:
+        if self._next is None or (self._decoding is None and number < self._next):
             self._next = number
         self._decode()
 
@@ -495,6 +497,9 @@ class Subscriber:
                 # A picture left unfinished by a switch: a decoder begins anew at the key frame.
                 self.abandoned.append(begin)
                 self._next = numbers[following]
+                continue
+            if self._decoding is None and not (complete and first.key):
+                self._receiver.request_keyframe()  # its first packets were lost: it needs a key frame
                 continue
             if not complete or any(self.packets[number][0] != timestamp for number in numbers):
                 self.violations.append(f"picture of {numbers} is not one picture: {pictures[:3]}")
@@ -537,7 +542,7 @@ class Subscriber:
     def _poll(self) -> None:
         assert self.uplink is not None
         now = self.time.now
-        if self._next is not None and self.packets and max(self.packets) > self._next:
+        if self._next is not None and self.packets and self._newest > self._next:
             if self._stuck_since is None:
                 self._stuck_since = now
             elif now - self._stuck_since > 0.7:
@@ -563,7 +568,12 @@ class Subscriber:
             if rise <= 0:
                 self.violations.append(f"timestamp falls by {-rise} at {after.sequence}")
             numbers = range(before.sequence, after.sequence)
-            gap = any(number not in self.packets or number in self.abandoned for number in numbers)
+            # An empty packet stands for one left out after it had been taken for lost; its picture's id is
+            # missing.
+            gap = any(
+                number not in self.packets or number in self.abandoned or number in self.empty
+                for number in numbers
+            )
             if not gap and (after.picture_id - before.picture_id) & 0x7FFF != 1:
                 self.violations.append(
                     f"picture id {before.picture_id} -> {after.picture_id} at {after.sequence}"

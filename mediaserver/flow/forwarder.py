@@ -105,9 +105,9 @@ class Forwarder:
     The owner calls `forward` with every packet of every layer of the source; the forwarder picks those of the
     layer it is at, and changes layers only where a decoder can follow.
 
-    Measured with tests/bench/forwarder.py, fan-out 32, on a shared machine whose clock varies by two: video in
-    its steady state 0.48 to 1.0 µs a call, with picture ids to patch 1.7 to 2.8, audio 1.0 to 2.0, an empty
-    function 0.02 to 0.04.
+    Measured with tests/bench/forwarder.py, fan-out 32, on a shared machine whose clock varies by two: video
+    in its steady state 0.48 to 1.0 µs a call, with picture ids to patch 1.7 to 2.8, audio 1.0 to 2.0, an
+    empty function 0.02 to 0.04.
     """
 
     __slots__ = (

@@ -144,6 +144,8 @@ class WireClient:
         self.received: dict[int, Received] = {}
         self.packets_received = 0
         self.bytes_received = 0
+        self.signals: list[rtc.SignalResponse] = []
+        """Everything the server said since `join` returned, pongs left out."""
         self.on_packet: Callable[[bytes, float], None] | None = None
         """Called with each protected RTP packet; for latency measurements."""
         self.timings: dict[str, float] = {}
@@ -429,6 +431,9 @@ class WireClient:
                 return
             response = rtc.SignalResponse.FromString(message.data)
             kind = response.WhichOneof("message")
+            if kind in ("pong", "pong_resp"):
+                continue
+            self.signals.append(response)
             if kind == "media_sections_requirement":
                 sdp = self._offer()
                 offer = rtc.SessionDescription(type="offer", sdp=sdp, id=2)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from mediaserver.flow.receiver import StreamReceiver
+from mediaserver.flow.sender_clock import WallClock
 from mediaserver.flow.transport_feedback import FeedbackRecorder
 from mediaserver.room.sections import Section, SectionTable
 from mediaserver.room.uplink import Uplink
@@ -57,6 +58,8 @@ class StreamTable:
         self._own_ssrc = own_ssrc
         self._max_streams = max_streams
         self._poll_soon = poll_soon
+        self._wall_clock = WallClock()
+        """The publisher's, shared by its streams so that they stay together (lip sync)."""
         self.unknown_packets = 0
         """Packets that belonged to no stream (yet)."""
 
@@ -181,6 +184,7 @@ class StreamTable:
             own_ssrc=self._own_ssrc,
             payload_types={known.payload_type: known.name for known in media.codecs},
             rtx_payload_types=media.rtx_payload_types,
+            wall_clock=self._wall_clock,
             feedback=self._feedback,
         )
         uplink = Uplink(track, receiver, section.mid, rid, codec, self._poll_soon)

@@ -152,10 +152,13 @@ class PublishedTrack:
     def add_forwarder(self, forwarder: Forwarder) -> None:
         """Start forwarding to one more subscriber."""
         if forwarder not in self._forwarders:
+            if self.info.muted:
+                forwarder.pause()
             self._forwarders = (*self._forwarders, forwarder)
 
     def remove_forwarder(self, forwarder: Forwarder) -> None:
         """Stop forwarding to a subscriber."""
+        forwarder.resume()  # it may be given another source, which is not muted
         self._forwarders = tuple(kept for kept in self._forwarders if kept is not forwarder)
 
     def add_sink(self, sink: TrackSink) -> None:
@@ -182,6 +185,12 @@ class PublishedTrack:
         if self.info.muted == muted:
             return False
         self.update(muted=muted)
+        for forwarder in self._forwarders:
+            # So that the gap shows nobody a loss to ask for.
+            if muted:
+                forwarder.pause()
+            else:
+                forwarder.resume()
         for sink in self._sinks:
             sink.on_muted(self, muted)
         return True

@@ -1,4 +1,4 @@
-"""A supervisor monitors, whispers and barges: what the student's client gets, byte by byte and packet by packet."""
+"""A supervisor monitors, whispers and barges: what reaches the student, message by message."""
 
 from __future__ import annotations
 

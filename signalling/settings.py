@@ -157,6 +157,18 @@ class LimitSettings(_Group):
     """Signalling messages a second, sustained, of one client."""
     signal_message_burst: Count = 500
     """Signalling messages at once."""
+    signal_bytes_per_s: Count = 262_144
+    """Bytes of signalling a second, sustained, of one client."""
+    signal_burst_bytes: Count = 2_097_152
+    """Bytes of signalling at once."""
+    negotiations_per_s: Count = 10
+    """Offers and answers a second, sustained, of one client; they are the dearest messages."""
+    negotiation_burst: Count = 60
+    """Offers and answers at once."""
+    changes_per_s: Count = 20
+    """Changes a second, sustained, that others are told of: mute, metadata, attributes, tracks."""
+    change_burst: Count = 200
+    """Such changes at once; those beyond are refused."""
     bad_messages: Count = 5
     """Unreadable signalling messages before the connection is closed."""
     outgoing_messages: Count = 1024
@@ -183,6 +195,10 @@ class LimitSettings(_Group):
     """Joins a second of this node, sustained."""
     join_burst: Count = 1000
     """Joins at once."""
+    joins_per_participant_per_s: Count = 2
+    """Joins and resumes a second, sustained, of one identity in one room."""
+    participant_join_burst: Count = 60
+    """Joins and resumes of one identity at once."""
     data_message_bytes: Count = 65_536
     """One message on a data channel."""
     data_bytes_per_s: Count = 1_048_576

@@ -34,6 +34,9 @@ FRAME_BYTES_FACTOR = 4
 REFRESH_LOOK_S = 5.0
 """Seconds between looks for sessions whose token wants refreshing."""
 
+REMEMBERED_JOINERS = 4096
+"""Identities whose rate of joining is watched; the one that joined longest ago gives way."""
+
 REMEMBERED_DEPARTURES = 1024
 """Participants whose reason of leaving is kept, to tell those who try to resume."""
 
@@ -78,6 +81,7 @@ class SignalServer:
         self._sessions: dict[str, Session] = {}
         self._departed: OrderedDict[str, LeaveReason] = OrderedDict()
         self._joins = TokenBucket(settings.limits.joins_per_s, settings.limits.join_burst)
+        self._joins_of: OrderedDict[tuple[str, str], TokenBucket] = OrderedDict()
         self._proxies = _networks(settings.trusted_proxies)
         self.log = structlog.get_logger("signal")
 
@@ -162,6 +166,18 @@ class SignalServer:
             asked = read_query(request.query, strict=request.path.endswith("validate"))
         address = client_address(request, self._proxies)
         return replace(asked, client=replace(asked.client, address=address))
+
+    def _check_rate(self, admission: Admission) -> None:
+        limits, now = self.settings.limits, self.clock.monotonic()
+        who = (admission.room, admission.grants.identity)
+        bucket = self._joins_of.pop(who, None) or TokenBucket(
+            limits.joins_per_participant_per_s, limits.participant_join_burst
+        )
+        self._joins_of[who] = bucket
+        while len(self._joins_of) > REMEMBERED_JOINERS:
+            self._joins_of.popitem(last=False)
+        if not bucket.take(1, now) or not self._joins.take(1, now):
+            raise RefusedError(429, "too many joins at once; try again in a moment")
 
     def _check_facts(self, metadata: str, attributes: dict[str, str]) -> None:
         limits = self.settings.limits
@@ -248,8 +264,7 @@ class SignalServer:
             )
         try:
             admission = self.admit(request, single=single)
-            if not self._joins.take(1, self.clock.monotonic()):
-                raise RefusedError(429, "too many joins at once; try again in a moment")
+            self._check_rate(admission)
         except RefusedError as refused:
             self.counters.refused_joins += 1
             self.log.info("join refused", status=refused.status, reason=refused.text)
@@ -348,6 +363,7 @@ class SignalServer:
             except Exception:
                 session.log.exception("a signalling message could not be handled")
                 session.fail()
+            await asyncio.sleep(0)  # reading what is buffered does not yield: others get their turn
 
 
 def _nothing() -> None:

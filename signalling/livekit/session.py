@@ -70,6 +70,15 @@ NOT_HELD = frozenset(
 )  # fmt: skip
 """Messages without value to a client that resumes: it gets the state anew and negotiates anew."""
 
+NEGOTIATIONS = frozenset({"offer", "answer"})
+"""Requests that cost most."""
+
+CHANGES = frozenset(
+    {"add_track", "mute", "update_layers", "update_metadata", "update_audio_track", "update_video_track",
+     "subscription_permission"}
+)  # fmt: skip
+"""Requests that everybody else in the room is told of."""
+
 _REASONS = {
     "not_allowed": Reason.NOT_ALLOWED,
     "track_not_found": Reason.NOT_FOUND,
@@ -138,6 +147,9 @@ class Session:
         self._held: deque[rtc.SignalResponse] = deque(maxlen=HELD_MESSAGES)
         self._gone: OrderedDict[str, ParticipantInfo] = OrderedDict()
         self._rate = TokenBucket(limits.signal_messages_per_s, limits.signal_message_burst)
+        self._bytes = TokenBucket(limits.signal_bytes_per_s, limits.signal_burst_bytes)
+        self._negotiations = TokenBucket(limits.negotiations_per_s, limits.negotiation_burst)
+        self._changes = TokenBucket(limits.changes_per_s, limits.change_burst)
         self._bad = 0
         self._inspector = DataInspector(limits)
         self._noticed: dict[Refusal, float] = {}
@@ -337,8 +349,12 @@ class Session:
         if len(data) > self._limits.signal_message_bytes:
             self._exceeded(f"a signalling message exceeds {self._limits.signal_message_bytes} bytes")
             return
-        if not self._rate.take(1, self._sessions.clock.monotonic()):
+        now = self._sessions.clock.monotonic()
+        if not self._rate.take(1, now):
             self._exceeded(f"more than {self._limits.signal_messages_per_s} signalling messages a second")
+            return
+        if not self._bytes.take(len(data), now):
+            self._exceeded(f"more than {self._limits.signal_bytes_per_s} bytes of signalling a second")
             return
         try:
             request = rtc.SignalRequest.FromString(data)
@@ -349,6 +365,13 @@ class Session:
         handler = _HANDLERS.get(kind or "")
         if handler is None:  # of a newer protocol, or nothing at all: counted, and the rate limit holds
             counters.bad_messages += 1
+            return
+        if kind in NEGOTIATIONS and not self._negotiations.take(1, now):
+            self._exceeded(f"more than {self._limits.negotiations_per_s} offers and answers a second")
+            return
+        if kind in CHANGES and not self._changes.take(1, now):
+            text = f"more than {self._limits.changes_per_s} changes a second"
+            self._refuse(Reason.LIMIT_EXCEEDED, text, _request_id(request), request)
             return
         self._do(lambda: handler(self, request), request)
 

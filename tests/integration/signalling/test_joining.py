@@ -174,6 +174,18 @@ class TestRefusals:
                 pass
         assert refused.value.status == 429
 
+    async def test_one_participant_joining_over_and_over(self, start_server: StartServer) -> None:
+        server = await start_server(limits={"joins_per_participant_per_s": 1, "participant_join_burst": 3})
+        for _ in range(3):
+            async with server.connect(identity="ann") as client:
+                await client.until("join")
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with server.connect(identity="ann"):
+                pass
+        assert refused.value.status == 429
+        async with server.connect(identity="bob") as client:
+            await client.until("join")
+
     async def test_origins(self, start_server: StartServer) -> None:
         server = await start_server(allowed_origin=("https://school.example.org",))
         async with server.connect(headers={"Origin": "https://school.example.org"}) as client:
@@ -339,7 +351,9 @@ class TestLimits:
             assert code == 1008
 
     async def test_thousands_of_tracks(self, start_server: StartServer) -> None:
-        server = await start_server(limits={"tracks_per_participant": 3, "signal_message_burst": 5000})
+        server = await start_server(
+            limits={"tracks_per_participant": 3, "signal_message_burst": 5000, "change_burst": 5000}
+        )
         async with server.connect() as client:
             await client.until("join")
             for number in range(1000):
@@ -353,6 +367,21 @@ class TestLimits:
             assert client.last("request_response").reason == rtc.RequestResponse.LIMIT_EXCEEDED
             room = server.node.rooms.rooms["lesson"]
             assert len(room.participants[Identity("ann")].tracks) == 3
+
+    async def test_flood_leaves_others_their_turn(self, start_server: StartServer) -> None:
+        """A burst of large messages that is within the limits must not block the event loop."""
+        server = await start_server()
+        async with server.connect(identity="busy") as busy, server.connect(identity="bob") as bob:
+            await busy.until("join")
+            await bob.until("join")
+            update = rtc.UpdateParticipantMetadata(attributes={f"k{n}": "v" * 60 for n in range(100)})
+            frame = rtc.SignalRequest(update_metadata=update).SerializeToString()
+            server.node.rooms.take_max_lag()
+            for _ in range(150):
+                await busy.websocket.send_bytes(frame)
+            await bob.send(ping_req=rtc.Ping(timestamp=1))
+            await bob.until("pong_resp")
+            assert server.node.rooms.take_max_lag() < 0.5
 
     async def test_huge_attributes(self, server: Server) -> None:
         async with server.connect() as client:

@@ -236,6 +236,37 @@ class TestLimits:
         assert "10 signalling messages a second" in connection.closed[1]
         assert sessions.counters.limits_exceeded == 1
 
+    def test_too_many_bytes(self) -> None:
+        session, participant, connection = FakeSessions(signal_burst_bytes=1000).join()
+        for _ in range(3):
+            ask(session, trickle=rtc.TrickleRequest(candidateInit="x" * 400))
+        assert participant.gone
+        assert connection.closed is not None
+        assert "bytes of signalling" in connection.closed[1]
+
+    def test_too_many_offers(self) -> None:
+        sessions = FakeSessions(negotiations_per_s=1, negotiation_burst=5)
+        session, participant, connection = sessions.join()
+        for number in range(6):
+            ask(session, offer=rtc.SessionDescription(sdp="o", id=number))
+        assert len(participant.named("client_offer")) == 5
+        assert participant.gone
+        assert connection.closed is not None
+        assert "offers and answers" in connection.closed[1]
+
+    def test_too_many_changes_are_refused_one_by_one(self) -> None:
+        sessions = FakeSessions(changes_per_s=1, change_burst=5)
+        session, participant, connection = sessions.join()
+        for number in range(10):
+            ask(session, update_metadata=rtc.UpdateParticipantMetadata(name="n", request_id=number))
+        assert len(participant.named("update_metadata")) == 5
+        response = connection.last("request_response")
+        assert (response.request_id, response.reason) == (9, Reason.LIMIT_EXCEEDED)
+        assert connection.closed is None
+        sessions.time.now += 1.0
+        ask(session, mute=rtc.MuteTrackRequest(sid="TR_1"))
+        assert participant.named("set_muted")
+
     def test_unreadable_messages(self) -> None:
         session, participant, connection = FakeSessions(bad_messages=3).join()
         session.receive(b"\xff\xff")

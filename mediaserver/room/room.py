@@ -115,6 +115,9 @@ class Room:
         self._told_speakers.pop(participant.identity, None)
         self._told_counts.pop(participant.identity, None)
         self._tell_gone(participant)
+        for other in self.participants.values():
+            for track in other.announced_tracks:
+                self.wanted_layers_changed(track)
         if not self.participants:
             self.empty_since = monotonic()
         self._tell_counts()
@@ -224,6 +227,7 @@ class Room:
             if other.identity not in viewer.known:
                 viewer.known.add(other.identity)
                 viewer.listener.on_participants([other.info()])
+                self._count_subscriber(viewer, other)
             for track in other.announced_tracks:
                 self.refresh_subscription(viewer, other, track)
         elif other.identity in viewer.known:
@@ -231,6 +235,19 @@ class Room:
             for track in other.announced_tracks:
                 viewer.unsubscribe(track.sid)
             viewer.listener.on_participants([_as_gone(other.info())])
+
+    def _count_subscriber(self, publisher: Participant, other: Participant | LocalParticipant) -> None:
+        """A publisher has just learnt of somebody, who may already receive tracks of it."""
+        if isinstance(other, Participant):
+            for track in publisher.announced_tracks:
+                if track.sid in other.subscriptions:
+                    self._tell_subscribed(publisher, track)
+                    self.wanted_layers_changed(track)
+
+    def _tell_subscribed(self, publisher: Participant, track: PublishedTrack) -> None:
+        if not track.subscriber_announced:
+            track.subscriber_announced = True
+            publisher.listener.on_track_subscribed(track.sid)
 
     def refresh_subscription(
         self, viewer: Participant, publisher: Participant | LocalParticipant, track: PublishedTrack
@@ -252,13 +269,8 @@ class Room:
             return
         if subscription is None:
             subscription = viewer.subscribe(track)
-            if (
-                not track.subscriber_announced
-                and isinstance(publisher, Participant)
-                and viewer.identity in publisher.known
-            ):
-                track.subscriber_announced = True
-                publisher.listener.on_track_subscribed(track.sid)
+            if isinstance(publisher, Participant) and viewer.identity in publisher.known:
+                self._tell_subscribed(publisher, track)
         subscription.allowed = self._audience.may_receive(
             viewer.identity, publisher.identity, track.info.source
         )

@@ -71,6 +71,7 @@ class Join(Protocol):
         token: str | None = None,
         auto_subscribe: bool = True,
         watch_media: bool = True,
+        dynacast: bool = False,
         name: str = "",
         metadata: str = "",
         attributes: Mapping[str, str] | None = None,
@@ -91,6 +92,7 @@ async def join(server: ServerProcess, room: str) -> AsyncIterator[Join]:
         token: str | None = None,
         auto_subscribe: bool = True,
         watch_media: bool = True,
+        dynacast: bool = False,
         name: str = "",
         metadata: str = "",
         attributes: Mapping[str, str] | None = None,
@@ -104,6 +106,7 @@ async def join(server: ServerProcess, room: str) -> AsyncIterator[Join]:
             single_peer_connection=mode == "single",
             auto_subscribe=auto_subscribe,
             watch_media=watch_media,
+            dynacast=dynacast,
         )
         bots.append(bot)
         return await bot.connect()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 from livekit import rtc
@@ -20,6 +22,24 @@ LOW, MEDIUM, HIGH = (
 )
 # A publisher of simulcast starts with its lowest layer and adds the others as its estimate grows.
 RAMP_UP_S = 40.0
+
+
+async def frames_sent(track: rtc.Track) -> int:
+    return sum(
+        item.outbound_rtp.outbound.frames_sent
+        for item in await track.get_stats()
+        if item.HasField("outbound_rtp")
+    )
+
+
+async def wait_for(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 15.0) -> None:
+    """Wait for a condition that must be asked for; each look covers half a second."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        await asyncio.sleep(0.5)
+        if await condition():
+            return
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
 
 
 async def wished(watch: VideoWatch, quality: rtc.VideoQuality.ValueType, width: int) -> None:
@@ -54,6 +74,25 @@ async def test_two_listeners_get_different_layers(join: Join, mode: str) -> None
     await wished(small, LOW, 320)
     await wished(large, HIGH, 1280)
     assert small.size[0] == 320
+
+
+async def test_layers_stop_without_listeners_and_start_with_them(join: Join, mode: str) -> None:
+    student = await join("student", mode=mode, dynacast=True)
+    published = await student.publish_camera(width=640, height=360, fps=15, simulcast=True)
+    sent = await frames_sent(published.track)
+
+    async def stopped() -> bool:
+        nonlocal sent
+        before, sent = sent, await frames_sent(published.track)
+        return before == sent
+
+    await wait_for(stopped, "nothing is sent to nobody")
+    for number in range(2):
+        agent = await join(f"agent-{number}", mode=mode)
+        await agent.wait_for_video("student")
+        await student.wait_for_participant(agent.identity)
+        await agent.close()
+        await wait_for(stopped, "nothing is sent to nobody again")
 
 
 @pytest.mark.parametrize("codec", ["vp9", "av1"])

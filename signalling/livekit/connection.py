@@ -96,16 +96,20 @@ class SignalConnection:
             if not writing.done() and not self.overflowed:
                 await asyncio.wait({writing}, timeout=LINGER_S)
         finally:
+            everything_sent = writing.done()
             writing.cancel()
             closing.cancel()
             await asyncio.gather(writing, closing, return_exceptions=True)
+        if not everything_sent:  # nor would a close frame get through
+            abort()
+            return
         code, reason = self._closing or (CLOSE_NORMAL, "")
         message = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore").encode()
         try:
             async with asyncio.timeout(LINGER_S):
                 await websocket.close(code=code, message=message)
         except (TimeoutError, ConnectionError, RuntimeError):
-            abort()  # the close frame does not get through either
+            abort()
 
     async def _write(self, websocket: WebSocket) -> None:
         try:

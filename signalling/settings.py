@@ -72,6 +72,15 @@ def _split_keys(value: object) -> object:
     return pairs
 
 
+def _split_roles(value: object) -> object:
+    """``key: role role, key2: role`` (or a JSON object) as a mapping to lists."""
+    if isinstance(value, str):
+        value = _split_keys(value)
+    if isinstance(value, dict):
+        return {key: roles.split() if isinstance(roles, str) else roles for key, roles in value.items()}
+    return value
+
+
 def _check_addresses(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         ipaddress.ip_address(value)  # its ValueError names the value
@@ -97,6 +106,7 @@ TextList = Annotated[tuple[str, ...], BeforeValidator(_split)]
 AddressList = Annotated[TextList, AfterValidator(_check_addresses)]
 NetworkList = Annotated[TextList, AfterValidator(_check_networks)]
 OriginList = Annotated[TextList, AfterValidator(_plain_origins)]
+RoleMap = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_split_roles)]
 KeyMap = Annotated[dict[str, SecretStr], BeforeValidator(_split_keys)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -219,6 +229,56 @@ class LimitSettings(_Group):
     """Body of an HTTP request."""
 
 
+class ApiSettings(_Group):
+    """The REST and event surface below `/v1`."""
+
+    public_url: str = ""
+    """How clients reach this server, such as `https://help.example.org`; it stands in invitations and in the
+    address of media. Empty: as the request names it."""
+    key_roles: RoleMap = Field(default_factory=dict)
+    """Which roles the platform tokens of an API key may carry, as `key: role role`. A key that is not
+    named may issue every role."""
+    session_hours: Seconds = 12.0
+    """Hours until somebody who works here must log in again."""
+    failed_logins: Count = 5
+    """Failed logins of one user name from one address before both have to wait."""
+    lockout_s: Seconds = 30.0
+    """Seconds of the first wait; it doubles with each further failure, up to a quarter of an hour."""
+    logins_per_minute: Seconds = 30.0
+    """Logins a minute from one address."""
+    requests_per_s: Seconds = 50.0
+    """Requests a second of one actor, sustained."""
+    request_burst: Count = 200
+    """Requests of one actor at once."""
+    file_bytes: Count = 10_485_760
+    """One file that is sent in a chat."""
+    files_per_call: Count = 50
+    """Files in one call."""
+    event_streams_per_actor: Count = 20
+    """Event streams one actor may have open."""
+
+
+class DeskSettings(_Group):
+    """How requests for help are routed, and what is heard meanwhile."""
+
+    routing: Literal["builtin", "external"] = "builtin"
+    """`external`: `routing.requested` is announced and the host's routing layer answers with
+    `POST /v1/calls/{id}/participants`; after `external_deadline_s` the built-in routing steps in."""
+    external_deadline_s: Seconds = 5.0
+    """Seconds the outside routing has to name somebody."""
+    offer_timeout_s: Seconds = 20.0
+    """Seconds an agent has to accept, where the queue says nothing else."""
+    tell_agents: bool = True
+    """Whether agents are told that a supervisor monitors."""
+    music: bool = True
+    """Play music and announcements to those who wait."""
+    sounds: Path | None = None
+    """Directory of Ogg Opus files (20 ms packets) that replace ours, by the same names: `music.opus`,
+    `waiting.zh-CN.opus`, `hold.en.opus`, …"""
+    rejoin_s: Seconds = 60.0
+    """Seconds that somebody who vanished in the middle of a call has to come back."""
+
+
 class TurnSettings(_Group):
     """A TURN server (coturn with `use-auth-secret`) whose short-lived credentials clients get."""
 
@@ -295,6 +355,8 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     signal: SignalSettings = SignalSettings()
     limits: LimitSettings = LimitSettings()
+    api: ApiSettings = ApiSettings()
+    desk: DeskSettings = DeskSettings()
     turn: TurnSettings = TurnSettings()
     log: LogSettings = LogSettings()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import io
 import json
 import ssl
 from contextlib import redirect_stderr
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -17,9 +19,13 @@ from yarl import URL
 
 from mediaserver.room.model import Identity
 from signalling.auth import verify_token
+from signalling.certificates import ensure_local_certificate
+from signalling.errors import ConfigurationError
 from signalling.logs import configure_logging
 from signalling.settings import DEVELOPMENT_KEYS, LogSettings
 from tests.integration.signalling.conftest import Server, StartServer, join_token
+
+KEYS = "mykey: 3q2+7wAbCdEfGhIjKlMnOpQrStUvWxYz0123"
 
 
 class TestPages:
@@ -106,8 +112,7 @@ class TestDevelopmentTokens:
             assert answer.status == 405
 
     async def test_only_in_development(self, start_server: StartServer) -> None:
-        keys = "mykey: 3q2+7wAbCdEfGhIjKlMnOpQrStUvWxYz0123"
-        server = await start_server(dev=False, host="127.0.0.1", api_keys=keys)
+        server = await start_server(dev=False, host="127.0.0.1", api_keys=KEYS)
         for method in ("GET", "POST"):
             async with server.http.request(method, f"{server.url}/dev/token", json={"room": "a"}) as answer:
                 assert answer.status in (404, 405)
@@ -274,6 +279,26 @@ class TestTls:
             assert b"BEGIN CERTIFICATE" in await answer.read()
         async with server.http.post(f"{server.url}/dev/token", json={"room": "a"}, ssl=context) as answer:
             assert (await answer.json())["url"].startswith("wss://")
+
+    async def test_certificate_of_ones_own(self, start_server: StartServer, tmp_path: Path) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        files = ensure_local_certificate(tmp_path / "own", ["127.0.0.1"], now=now)
+        server = await start_server(
+            dev=False,
+            host="127.0.0.1",
+            api_keys=KEYS,
+            tls_cert=files.certificate,
+            tls_key=files.key,
+        )
+        context = ssl.create_default_context(cafile=str(files.authority))
+        async with server.http.get(f"{server.url}/", ssl=context) as answer:
+            assert answer.status == 200
+            assert "max-age" in answer.headers["Strict-Transport-Security"]
+            assert "aiohttp" not in answer.headers["Server"]
+        with pytest.raises(ConfigurationError, match="tls_cert and tls_key cannot be used"):
+            await start_server(
+                dev=False, host="127.0.0.1", api_keys=KEYS, tls_cert=files.key, tls_key=files.key
+            )
 
 
 class TestEnd:

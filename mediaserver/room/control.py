@@ -7,7 +7,7 @@ returns.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from mediaserver.clock import monotonic
@@ -20,6 +20,7 @@ from mediaserver.room.model import (
     LeaveReason,
     ParticipantInfo,
     Permissions,
+    RoomEvent,
     RoomInfo,
     RoomOptions,
     TrackInfo,
@@ -94,15 +95,30 @@ class RoomControl(Protocol):
         """Send a subscriber another track of the same codec in the stream of one it has."""
 
     async def play(
-        self, room: str, frames: Sequence[bytes], *, identity: str, name: str = "", loop: bool = False
+        self,
+        room: str,
+        frames: Sequence[bytes],
+        *,
+        identity: str,
+        name: str = "",
+        loop: bool = False,
+        intro: Sequence[bytes] = (),
+        only_for: Collection[str] | None = None,
     ) -> None:
-        """Play 20 ms Opus packets into a room as a participant of the server's own."""
+        """Play 20 ms Opus packets into a room as a participant of the server's own.
+
+        It begins when somebody can hear it, or after a few seconds. `intro` is played once before; `only_for`
+        names the only identities that may know of it.
+        """
 
     async def stop_playing(self, room: str, identity: str) -> None:
         """End what `play` began."""
 
     async def statistics(self, room: str) -> list[ParticipantStatistics]:
         """What is measured about everybody in the room."""
+
+    def watch(self, observer: Callable[[RoomEvent], None]) -> None:
+        """Tell `observer` from now on who comes to and leaves which room; it must not raise or block."""
 
 
 class LocalRoomControl:
@@ -228,7 +244,15 @@ class LocalRoomControl:
         raise RoomError("track_not_found", f"no track {source_track_sid} in room {room}")
 
     async def play(
-        self, room: str, frames: Sequence[bytes], *, identity: str, name: str = "", loop: bool = False
+        self,
+        room: str,
+        frames: Sequence[bytes],
+        *,
+        identity: str,
+        name: str = "",
+        loop: bool = False,
+        intro: Sequence[bytes] = (),
+        only_for: Collection[str] | None = None,
     ) -> None:
         """Play 20 ms Opus packets into a room."""
         key = (room, identity)
@@ -239,6 +263,9 @@ class LocalRoomControl:
             identity=identity,
             name=name,
             loop=loop,
+            intro=intro,
+            wait_for_listener=True,
+            only_for=None if only_for is None else frozenset(Identity(each) for each in only_for),
             on_end=lambda _: self._forget_source(key),
         )
         source.start()
@@ -258,3 +285,7 @@ class LocalRoomControl:
         """What is measured about everybody in the room."""
         now = monotonic()
         return [participant.statistics(now) for participant in self._room(room).participants.values()]
+
+    def watch(self, observer: Callable[[RoomEvent], None]) -> None:
+        """Tell `observer` from now on who comes to and leaves which room."""
+        self._manager.observers.append(observer)

@@ -169,7 +169,8 @@ class LocalSource:
     """Plays 20 ms Opus packets into a room as a participant of its own.
 
     `frames` are complete Opus packets of 20 ms each; they are only referred to, so that any number of
-    rooms play the same recording. With `wait_for_listener` it begins when somebody can hear it.
+    rooms play the same recording. `intro` is played once before them: an announcement before music that
+    loops. With `wait_for_listener` it begins when somebody can hear it.
     """
 
     def __init__(
@@ -183,6 +184,7 @@ class LocalSource:
         loop: bool = False,
         only_for: frozenset[Identity] | None = None,
         wait_for_listener: bool = False,
+        intro: Sequence[bytes] = (),
         on_end: Callable[[LocalSource], None] | None = None,
     ) -> None:
         if not frames:
@@ -195,7 +197,8 @@ class LocalSource:
         )
         self._room = room
         self._clock = clock
-        self._frames = frames
+        self._frames = intro or frames
+        self._then = frames if intro else None
         self._loop = loop
         self._patience = round(LISTENER_PATIENCE_S / OPUS_FRAME_S) if wait_for_listener else 0
         self._on_end = on_end
@@ -231,6 +234,8 @@ class LocalSource:
             self._patience -= 1
             return
         self._patience = 0
+        if self._position == len(self._frames) and self._then is not None:
+            self._frames, self._then, self._position = self._then, None, 0
         if self._position == len(self._frames):
             if not self._loop:
                 self.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import structlog
@@ -12,7 +12,7 @@ from mediaserver.clock import monotonic
 from mediaserver.errors import RoomError
 from mediaserver.room.limits import RoomLimits
 from mediaserver.room.local import FrameClock, LocalSource
-from mediaserver.room.model import LeaveReason, ParticipantState, RoomOptions
+from mediaserver.room.model import LeaveReason, ParticipantState, RoomEvent, RoomEventKind, RoomOptions
 from mediaserver.room.participant import Participant
 from mediaserver.room.room import Room
 from mediaserver.transport.front import MediaFront
@@ -44,6 +44,8 @@ class RoomManager:
         self.front = front
         self.limits = limits or RoomLimits()
         self.frame_clock = FrameClock()
+        self.observers: list[Callable[[RoomEvent], None]] = []
+        """Told who comes and leaves; they neither raise nor block."""
         self._greeting = greeting
         self._rooms: dict[str, Room] = {}
         self._ticks = 0
@@ -73,10 +75,21 @@ class RoomManager:
         if room is None:
             if len(self._rooms) >= self.limits.max_rooms:
                 raise RoomError("node_full", f"the node has its {self.limits.max_rooms} rooms")
-            room = Room(name, options or RoomOptions(), self.front, self.limits, on_connected=self._greet)
+            room = Room(
+                name,
+                options or RoomOptions(),
+                self.front,
+                self.limits,
+                on_connected=self._greet,
+                on_event=self._tell,
+            )
             self._rooms[name] = room
             self.log.info("room created", room=name, sid=room.sid)
         return room
+
+    def _tell(self, event: RoomEvent) -> None:
+        for observer in self.observers:
+            observer(event)
 
     def _greet(self, participant: Participant) -> None:
         if self._greeting and participant.permissions.can_subscribe:
@@ -101,6 +114,7 @@ class RoomManager:
         if room is None:
             raise RoomError("room_not_found", f"no room {name}")
         room.close(reason)
+        self._tell(RoomEvent(RoomEventKind.ENDED, name, reason=reason))
         self.log.info("room deleted", room=name, reason=reason.name.lower())
 
     async def close(self, reason: LeaveReason = LeaveReason.SERVER_SHUTDOWN) -> None:

@@ -318,6 +318,31 @@ class JoinSpec:
     client: ClientFacts = field(default_factory=ClientFacts)
 
 
+class RoomEventKind(Enum):
+    """What happened to a room's membership."""
+
+    JOINED = "joined"
+    """Signalling is up; media follows."""
+    CONNECTED = "connected"
+    """Media is up for the first time."""
+    LEFT = "left"
+    ENDED = "ended"
+    """The room is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomEvent:
+    """Somebody came to or left a room, or the room ended."""
+
+    kind: RoomEventKind
+    room: str
+    identity: str = ""
+    """Empty with ENDED."""
+    sid: str = ""
+    reason: LeaveReason = LeaveReason.UNKNOWN
+    """With LEFT."""
+
+
 class Target(Enum):
     """Which of a dual-connection client's peer connections is meant."""
 

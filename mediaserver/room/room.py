@@ -24,6 +24,8 @@ from mediaserver.room.model import (
     ParticipantSid,
     ParticipantState,
     QualityInfo,
+    RoomEvent,
+    RoomEventKind,
     RoomInfo,
     RoomOptions,
     RoomSid,
@@ -52,6 +54,7 @@ class Room:
         limits: RoomLimits,
         *,
         on_connected: Callable[[Participant], None] | None = None,
+        on_event: Callable[[RoomEvent], None] | None = None,
     ) -> None:
         self.name = name
         self.sid = RoomSid(new_sid("RM_"))
@@ -69,6 +72,7 @@ class Room:
         self.speakers: ActiveSpeakers[TrackSid] = ActiveSpeakers()
         self.log = structlog.get_logger("room").bind(room=name)
         self._on_connected = on_connected
+        self._on_event = on_event
         self._audience: AudiencePolicy = OPEN
         self._told_speakers: dict[Identity, tuple[Speaker, ...]] = {}
         self._told_counts: dict[Identity, tuple[int, int]] = {}
@@ -107,6 +111,12 @@ class Room:
                 if isinstance(other, Participant):
                     self._refresh_view(other, participant)
         self._tell_counts()
+        self._happened(RoomEventKind.JOINED, participant)
+
+    def _happened(self, kind: RoomEventKind, participant: Participant) -> None:
+        if self._on_event is not None:
+            reason = participant.leave_reason
+            self._on_event(RoomEvent(kind, self.name, participant.identity, participant.sid, reason))
 
     def participant_left(self, participant: Participant) -> None:
         """A participant is on its way out: whoever knew is told."""
@@ -127,6 +137,7 @@ class Room:
             sid=participant.sid,
             reason=participant.leave_reason.name.lower(),
         )
+        self._happened(RoomEventKind.LEFT, participant)
 
     def _tell_gone(self, gone: Participant | LocalParticipant) -> None:
         info = gone.info()
@@ -328,6 +339,7 @@ class Room:
         """Its media connection came up for the first time."""
         if self._on_connected is not None:
             self._on_connected(participant)
+        self._happened(RoomEventKind.CONNECTED, participant)
 
     # What participants report ---------------------------------------------------------------------
 

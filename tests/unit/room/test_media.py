@@ -11,7 +11,17 @@ import pytest
 
 from mediaserver.room.audience import Audience, Place
 from mediaserver.room.local import FrameClock, LocalSink, LocalSource, SinkEventKind
-from mediaserver.room.model import Quality, TrackCodec, TrackKind, TrackRequest, TrackSource, VideoLayer
+from mediaserver.room.model import (
+    LeaveReason,
+    Quality,
+    RoomEvent,
+    RoomEventKind,
+    TrackCodec,
+    TrackKind,
+    TrackRequest,
+    TrackSource,
+    VideoLayer,
+)
 from mediaserver.room.opus_file import read_opus_packets
 from mediaserver.room.participant import Participant
 from mediaserver.rtp.extensions import HeaderExtension
@@ -346,6 +356,45 @@ async def test_a_source_plays_to_whom_the_audience_lets() -> None:
     assert queued(agent_transport) == []
     source.stop()
     assert world.heard_by("student").last("on_participants")[0][0].state.name == "DISCONNECTED"
+
+
+async def test_an_announcement_is_played_once_before_the_music_and_only_to_its_listener() -> None:
+    world = World()
+    student, transport = subscriber(world, "student")
+    _, agent_transport = subscriber(world, "agent")
+    source = LocalSource(
+        world.room,
+        FrameClock(),
+        [b"la", b"li"],
+        identity="music",
+        loop=True,
+        intro=[b"hello"],
+        only_for=frozenset({student.identity}),
+        wait_for_listener=True,
+    )
+    source.start()
+    student.client_offer(INITIAL, 2)
+    for number in range(5):
+        source._play(1.0 + number * 0.02)
+    assert [packet.payload for packet in queued(transport)] == [b"hello", b"la", b"li", b"la", b"li"]
+    assert queued(agent_transport) == []
+    source.stop()
+
+
+async def test_an_observer_is_told_who_comes_and_leaves() -> None:
+    world = World()
+    seen: list[RoomEvent] = []
+    world.manager.observers.append(seen.append)
+    student, _ = subscriber(world, "student")
+    student.leave(LeaveReason.CLIENT_INITIATED)
+    world.manager.delete(world.room.name)
+    assert [(event.kind, event.identity, event.reason) for event in seen] == [
+        (RoomEventKind.JOINED, "student", LeaveReason.UNKNOWN),
+        (RoomEventKind.CONNECTED, "student", LeaveReason.UNKNOWN),
+        (RoomEventKind.LEFT, "student", LeaveReason.CLIENT_INITIATED),
+        (RoomEventKind.ENDED, "", LeaveReason.ROOM_DELETED),
+    ]
+    assert {event.room for event in seen} == {world.room.name}
 
 
 async def test_a_source_replaced_by_another_of_the_same_codec_is_continuous() -> None:

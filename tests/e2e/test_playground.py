@@ -140,7 +140,7 @@ async def test_statistics_and_layers(playground: OpenPlayground) -> None:
     for choice, width in (("Low", 320), ("High", 1280), ("Medium", 640)):
         await tile(agent, "student").hover()
         await tile(agent, "student").get_by_role("button", name="Options for student").click()
-        await agent.get_by_role("menuitemradio", name=choice).click()
+        await agent.get_by_role("menuitemradio", name=choice, exact=True).click()
         reached = """width => window.__raisehand.videos()
             .some((one) => one.tile === 'camera:student' && one.width === width)"""
         await agent.wait_for_function(reached, arg=width, timeout=2 * SLOW_MS)

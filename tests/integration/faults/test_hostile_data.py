@@ -11,9 +11,12 @@ from livekit.protocol import models
 
 from loadtest.server import DEV_API_KEY, DEV_API_SECRET
 from loadtest.waiting import wait_until
-from tests.integration.faults.participants import Participant
 from tests.integration.faults.site import Site, paced
 from tests.unit.transport import sctp_packets as sctp
+
+MESSAGES_PER_S = 500
+BURST_MESSAGES = 4000
+"""What one participant may send (`limits.data_messages_per_s`, and eight seconds of it at once)."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -125,13 +128,13 @@ async def test_flood_of_data_packets(site: Site) -> None:
         await other.open_channels()
         packet = user_packet(b"x" * 40)
         before = (await site.metrics())["raisehand_signal_data_packets_refused_total"]
-        async with site.undisturbed():
+        async with site.undisturbed() as verdict:
             sent = await paced(lambda _: hostile.channels["_lossy"].send(packet), 3000, 3.0)
         assert sent == 9000
         assert not other.closed
-        refused = (await site.metrics())["raisehand_signal_data_packets_refused_total"] - before
-        transport_limited = len(other.messages) < sent
-        assert refused or transport_limited
+        after = (await site.metrics())["raisehand_signal_data_packets_refused_total"]
+        assert after > before
+        assert len(other.messages) <= BURST_MESSAGES + MESSAGES_PER_S * (verdict.seconds + 2)
 
 
 async def test_reader_of_a_data_channel_that_is_stuck(site: Site) -> None:
@@ -166,9 +169,3 @@ async def test_nobody_needs_to_be_polite_to_leave(site: Site) -> None:
             async with site.undisturbed(set_ups=0):
                 await hostile.send_sctp(sctp.packet(odd, tag=tag))
                 await asyncio.sleep(0.1)
-
-
-def test_participants_are_wire_clients() -> None:
-    """The overrides this folder relies on still exist in the base."""
-    base = Participant.__mro__[1]
-    assert all(hasattr(base, name) for name in ("_on_readable", "_wait_for_answer", "_signalling", "_offer"))

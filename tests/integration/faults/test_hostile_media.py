@@ -212,12 +212,13 @@ async def test_storm_of_key_frame_requests(site: Site) -> None:
         hostile.on_media = lambda data, _now: ssrcs.add(int.from_bytes(data[8:12]))
         frame = 1000
 
-        def picture() -> None:
+        def picture() -> set[int]:
             nonlocal frame
             frame += 1
             publisher.send_frame(publisher.outgoing[0], 1, 500, 3000 * frame, keyframe=False)
+            return ssrcs
 
-        await wait_until(lambda: picture() or ssrcs, "the stream's SSRC")
+        await wait_until(picture, "the stream's SSRC")
         ssrc = next(iter(ssrcs))
         publisher.keep_rtcp = True
         publisher.rtcp.clear()
@@ -244,8 +245,7 @@ async def test_lies_in_rtcp(site: Site) -> None:
     async with watched_publisher(site) as (_, hostile):
         own = hostile.own_ssrc
         blocks = tuple(
-            ReportBlock(chance.getrandbits(32), 255, -0x800000, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
-            for _ in range(31)
+            ReportBlock(chance.getrandbits(32), 255, -0x800000, *[0xFFFFFFFF] * 4) for _ in range(31)
         )
         lies = [
             Remb(own, 0, (1,)).pack(),
@@ -262,7 +262,8 @@ async def test_lies_in_rtcp(site: Site) -> None:
                 ).pack()
                 for base, delta in ((0, None), (65_300, 32767), (1, -32768), (30_001, 0))
             ),
-            struct.pack("!BBHIIHHHBB", 0x8F, 205, 5, own, 0, 7, 0xFFFF, 0xFFFF, 0xFF, 0) + b"\x3f\xff\x1f\xff",
+            struct.pack("!BBHIIHHHBB", 0x8F, 205, 5, own, 0, 7, 0xFFFF, 0xFFFF, 0xFF, 0)
+            + b"\x3f\xff\x1f\xff",
             struct.pack("!BBHII", 0x81, 205, 2, own, 1) * 80,
             struct.pack("!BBH", 0x80, 201, 0) * 300,
             struct.pack("!BBH", 0x9F, 203, 0xFFFF) + bytes(500),

@@ -108,11 +108,9 @@ async def test_frozen_for_three_seconds(own_site: Site) -> None:
         return all(any(sent > thawed for _, sent, _ in caller.stamps) for caller in site.callers)
 
     await wait_until(recovered, "everybody hears everybody again")
-    first = max(
-        min(got for _, sent, got in caller.stamps if sent > thawed) for caller in site.callers
-    )
+    first = max(min(got for _, sent, got in caller.stamps if sent > thawed) for caller in site.callers)
     waited_s = site.watch.waited_ns(thawed, first) / 1e9
-    print(f"media again {(first - thawed) / 1e6:.0f} ms after the server woke up (waited {waited_s * 1e3:.0f} ms)")
+    print(f"media again {(first - thawed) / 1e6:.0f} ms after waking up (waited {waited_s * 1e3:.0f} ms)")
     assert (first - thawed) / 1e9 - waited_s <= RECOVERY_S
     async with site.undisturbed():  # and from then on as if nothing had been
         await asyncio.sleep(1.0)

@@ -203,9 +203,7 @@ async def test_an_answer_is_not_longer_than_its_request(site: Site) -> None:
     request = stun.build_stun(stun.BINDING_REQUEST, os.urandom(12), attributes, password.encode())
     with Strangers(site, 1) as strangers:
         strangers.send(request)
-        answer = await asyncio.wait_for(
-            asyncio.get_running_loop().sock_recv(strangers.sockets[0], 4096), 5.0
-        )
+        answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(strangers.sockets[0], 4096), 5.0)
         assert answer[:2] == b"\x01\x01"
         assert len(answer) <= len(request)
     async with site.undisturbed(set_ups=0):  # and without USE-CANDIDATE the call stays where it is

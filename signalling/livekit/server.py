@@ -8,7 +8,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from aiohttp import WSMsgType, hdrs, web
@@ -64,6 +64,16 @@ class Admission:
     request: ConnectRequest
 
 
+class Doorkeeper(Protocol):
+    """Has the last word on who joins: the desk's calls admit only whom they expect."""
+
+    async def admit(self, grants: Grants) -> Grants:
+        """The grants to join with; returned unchanged for rooms that are nobody's call.
+
+        Raises RefusedError.
+        """
+
+
 class SignalServer:
     """``/rtc``, ``/rtc/v1`` and their validate routes; owns the sessions of the node."""
 
@@ -76,13 +86,14 @@ class SignalServer:
         self.clock = clock or Clock()
         self.server_info: models.ServerInfo = messages.server_info(node_id)
         self.sif_trailer = secrets.token_bytes(16)
+        self.doorkeeper: Doorkeeper | None = None
         self.draining = False
         """Whether rooms without anybody in them are closed to newcomers."""
         self._sessions: dict[str, Session] = {}
         self._departed: OrderedDict[str, LeaveReason] = OrderedDict()
         self._joins = TokenBucket(settings.limits.joins_per_s, settings.limits.join_burst)
         self._joins_of: OrderedDict[tuple[str, str], TokenBucket] = OrderedDict()
-        self._proxies = _networks(settings.trusted_proxies)
+        self._proxies = parse_networks(settings.trusted_proxies)
         self.log = structlog.get_logger("signal")
 
     def routes(self) -> Iterator[web.RouteDef]:
@@ -265,6 +276,9 @@ class SignalServer:
         try:
             admission = self.admit(request, single=single)
             self._check_rate(admission)
+            if self.doorkeeper is not None:
+                grants = await self.doorkeeper.admit(admission.grants)
+                admission = replace(admission, grants=grants)
         except RefusedError as refused:
             self.counters.refused_joins += 1
             self.log.info("join refused", status=refused.status, reason=refused.text)
@@ -385,7 +399,8 @@ def _own_origin(request: web.Request) -> str:
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def _networks(texts: Sequence[str]) -> tuple[Network, ...]:
+def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    """Addresses or networks of trusted proxies, as the settings give them."""
     return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
 

@@ -1,0 +1,1 @@
+"""The REST and event surface: one route table gives routing, validation, OpenAPI and authorisation."""

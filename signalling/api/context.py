@@ -1,0 +1,73 @@
+"""What handlers work with."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from signalling.api.identity import Authenticator, StaffDirectory
+from signalling.api.limits import Lockout, Rate, RateLimiter
+from signalling.api.passwords import Passwords
+from signalling.api.roles import Role
+from signalling.errors import ConfigurationError
+from signalling.livekit.server import client_address, parse_networks
+from signalling.settings import Settings
+from signalling.store.idempotency import IdempotencyKeys
+
+
+def _utc_now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClock:
+    """Where the API reads the time."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    utc_now: Callable[[], datetime.datetime] = _utc_now
+
+
+@dataclass
+class Api:
+    """Everything a handler may use; one per node."""
+
+    settings: Settings
+    accounts: StaffDirectory
+    idempotency: IdempotencyKeys
+    passwords: Passwords
+    clock: ApiClock = field(default_factory=ApiClock)
+    version: str = "0"
+    openapi: str | None = None
+    """The rendered document, once it was asked for."""
+
+    def __post_init__(self) -> None:
+        api = self.settings.api
+        self.requests = RateLimiter(Rate(api.requests_per_s, api.request_burst))
+        self.logins = RateLimiter(Rate(api.logins_per_minute / 60, api.logins_per_minute))
+        self.lockout = Lockout(api.failed_logins, api.lockout_s)
+        self._proxies = parse_networks(self.settings.trusted_proxies)
+        self.authenticator = Authenticator(
+            self.accounts,
+            api_secrets=self.settings.secrets,
+            key_roles=key_roles(self.settings),
+            allowed_origins=frozenset(self.settings.allowed_origin),
+            utc_now=self.clock.utc_now,
+            monotonic=self.clock.monotonic,
+        )
+
+    def address_of(self, request: web.Request) -> str:
+        """Where a request really comes from."""
+        return client_address(request, self._proxies)
+
+
+def key_roles(settings: Settings) -> dict[str, frozenset[Role]]:
+    """The roles API keys may issue; raises ConfigurationError for a role there is none of."""
+    try:
+        return {key: frozenset(Role(role) for role in roles) for key, roles in settings.api.key_roles.items()}
+    except ValueError as error:
+        known = ", ".join(role.value for role in Role)
+        raise ConfigurationError(f"api.key_roles: {error}; the roles are {known}") from None

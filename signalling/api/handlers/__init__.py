@@ -1,0 +1,1 @@
+"""Handlers: parse, call the desk, map the answer. One module per subject."""

@@ -124,7 +124,7 @@ class DevelopmentRoutes:
             yield web.get("/dev/ca.crt", self._download_authority)
 
     async def _how_to(self, _request: web.Request) -> web.Response:
-        return web.Response(status=405, text="POST {room, name}", headers={hdrs.ALLOW: "POST"})
+        return _uncached({"usage": "POST {room, name}"}, 200)
 
     async def _token(self, request: web.Request) -> web.Response:
         origin = request.headers.get(hdrs.ORIGIN)

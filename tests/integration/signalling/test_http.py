@@ -109,7 +109,7 @@ class TestDevelopmentTokens:
 
     async def test_get_tells_the_page_that_there_are_tokens(self, server: Server) -> None:
         async with server.http.get(f"{server.url}/dev/token") as answer:
-            assert answer.status == 405
+            assert answer.status == 200  # anything else would stand as an error in the page's console
 
     async def test_only_in_development(self, start_server: StartServer) -> None:
         server = await start_server(dev=False, host="127.0.0.1", api_keys=KEYS)

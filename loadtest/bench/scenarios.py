@@ -54,7 +54,10 @@ class Server:
 async def pinned_server(data_dir: Path, *arguments: str) -> AsyncIterator[Server]:
     """A server on the first core, ourselves on the others."""
     cores = sorted(os.sched_getaffinity(0))
-    async with ServerProcess(data_dir, arguments=arguments) as process, aiohttp.ClientSession() as http:
+    async with (
+        ServerProcess(data_dir, arguments=arguments) as process,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
+    ):
         if len(cores) > 1:
             os.sched_setaffinity(process.pid, {cores[0]})
             os.sched_setaffinity(0, set(cores[1:]))

@@ -18,7 +18,10 @@ CALLS = 4
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """A server with a handful of calls."""
-    async with ServerProcess(tmp_path_factory.mktemp("server")) as server, aiohttp.ClientSession() as http:
+    async with (
+        ServerProcess(tmp_path_factory.mktemp("server")) as server,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
+    ):
         watch = ProcessWatch(server.pid)
         site = Site(server, http, watch)
         try:

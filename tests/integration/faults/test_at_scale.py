@@ -30,7 +30,10 @@ SERVER_ROOT = Path(__file__).parents[3]
 @pytest_asyncio.fixture
 async def crowd(tmp_path: Path) -> AsyncIterator[Site]:
     """A server with a hundred calls."""
-    async with ServerProcess(tmp_path) as server, aiohttp.ClientSession() as http:
+    async with (
+        ServerProcess(tmp_path) as server,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
+    ):
         site = Site(server, http, ProcessWatch(server.pid))
         try:
             await site.begin_calls(CALLS, PACKET_S)

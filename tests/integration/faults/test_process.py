@@ -29,7 +29,10 @@ RECOVERY_S = 1.0
 @pytest_asyncio.fixture
 async def own_site(tmp_path: Path) -> AsyncIterator[Site]:
     """A server of the test's own, with calls: it will not survive the test."""
-    async with ServerProcess(tmp_path) as server, aiohttp.ClientSession() as http:
+    async with (
+        ServerProcess(tmp_path) as server,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http,
+    ):
         site = Site(server, http, ProcessWatch(server.pid))
         try:
             await site.begin_calls(CALLS)

@@ -22,7 +22,7 @@ from loadtest.table import table
 
 FORWARDING: dict[str, dict[str, Any]] = {
     "video 1:32, bursts of 8": {
-        "kind": "video", "rooms": 1, "fan_out": 32, "burst": 8, "size": 1100, "bursts_per_s": 60.0,
+        "kind": "video", "rooms": 1, "fan_out": 32, "burst": 8, "size": 1100, "bursts_per_s": 100.0,
     },
     "video 1:32, evenly spaced": {
         "kind": "video", "rooms": 1, "fan_out": 32, "burst": 1, "size": 1100, "bursts_per_s": 400.0,

@@ -87,48 +87,57 @@ class SentRing:
         self._states[slot] = _IN_FLIGHT
         return sequence & 0xFFFF
 
-    def on_feedback(self, feedback: TransportFeedback, now: float) -> list[PacketResult]:
-        """Match a transport-wide feedback message with what was sent.
+    def on_feedback(
+        self, feedback: TransportFeedback, now: float, results: list[PacketResult] | None = None
+    ) -> None:
+        """Match a transport-wide feedback message with what was sent: counters and round trip.
 
-        Returns one result for each packet about which the message says something new, in sequence order.
-        Numbers never sent, or too old to be remembered, are ignored.
+        With a list, one result for each packet about which the message says something new is appended to it,
+        in sequence order (half the work of a message, so only for who reads them). Numbers never sent, or too
+        old to be remembered, are ignored.
         """
         newest = self.next_sequence - 1
         oldest = max(0, self.next_sequence - SENT_RING_SIZE)
-        results: list[PacketResult] = []
-        arrival_s = self._unwrap_reference(feedback.reference_time_64ms) * REFERENCE_TICK_S
-        last_received: int | None = None
+        states = self._states
+        sizes = self._sizes
+        arrival = self._unwrap_reference(feedback.reference_time_64ms) * REFERENCE_TICK_S
+        last_received = -1
+        acked = acked_bytes = lost = 0
         for sequence, delta in feedback.packets:
-            if delta is not None:
-                arrival_s += delta * FEEDBACK_TICK_S
             # The candidate nearest below the next number to be sent: feedback is about the past.
             extended = newest - ((newest - sequence) & 0xFFFF)
-            if extended < oldest:
-                continue
-            slot = extended & (SENT_RING_SIZE - 1)
-            state = self._states[slot]
-            if delta is None:
-                if state == _IN_FLIGHT:
-                    self._states[slot] = _LOST
-                    self.lost_packets += 1
-                    results.append(PacketResult(extended, self._times[slot], None, self._sizes[slot]))
-                continue
-            last_received = extended
-            if state == _RECEIVED:
-                continue
-            if state == _LOST:
-                self.lost_packets -= 1
-            self._states[slot] = _RECEIVED
-            self.acked_packets += 1
-            self.acked_bytes += self._sizes[slot]
-            results.append(PacketResult(extended, self._times[slot], arrival_s, self._sizes[slot]))
-        if last_received is not None:
+            if delta is not None:
+                arrival += delta * FEEDBACK_TICK_S
+                if extended < oldest:
+                    continue
+                slot = extended & (SENT_RING_SIZE - 1)
+                last_received = extended
+                state = states[slot]
+                if state == _RECEIVED:
+                    continue
+                if state == _LOST:
+                    lost -= 1
+                states[slot] = _RECEIVED
+                acked += 1
+                acked_bytes += sizes[slot]
+                if results is not None:
+                    results.append(PacketResult(extended, self._times[slot], arrival, sizes[slot]))
+            elif extended >= oldest:
+                slot = extended & (SENT_RING_SIZE - 1)
+                if states[slot] == _IN_FLIGHT:
+                    states[slot] = _LOST
+                    lost += 1
+                    if results is not None:
+                        results.append(PacketResult(extended, self._times[slot], None, sizes[slot]))
+        self.acked_packets += acked
+        self.acked_bytes += acked_bytes
+        self.lost_packets += lost
+        if last_received >= 0:
             sample = max(0.0, now - self._times[last_received & (SENT_RING_SIZE - 1)])
             if self.round_trip_time is None:
                 self.round_trip_time = sample
             else:
                 self.round_trip_time += (sample - self.round_trip_time) * ROUND_TRIP_SMOOTHING
-        return results
 
     def _unwrap_reference(self, ticks: int) -> int:
         previous = self._reference_ticks

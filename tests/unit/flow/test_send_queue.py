@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from mediaserver.flow.send_queue import SENT_RING_SIZE, SendQueue, SentRing
+from mediaserver.flow.send_queue import SENT_RING_SIZE, PacketResult, SendQueue, SentRing
 from mediaserver.rtp.rtcp import TransportFeedback
+
+
+def _results(ring: SentRing, feedback: TransportFeedback, now: float) -> list[PacketResult]:
+    results: list[PacketResult] = []
+    ring.on_feedback(feedback, now, results)
+    return results
 
 
 def _feedback(base: int, deltas: list[int | None], reference: int = 10) -> TransportFeedback:
@@ -43,7 +49,7 @@ def test_feedback_is_matched_with_what_was_sent() -> None:
     ring = SentRing()
     numbers = [ring.record(1.0 + index / 100, 1000 + index) for index in range(4)]
     assert numbers == [0, 1, 2, 3]
-    results = ring.on_feedback(_feedback(0, [4, None, 8, 4]), 1.1)
+    results = _results(ring, _feedback(0, [4, None, 8, 4]), 1.1)
     assert [result.sequence for result in results] == [0, 1, 2, 3]
     assert [result.size for result in results] == [1000, 1001, 1002, 1003]
     assert results[1].arrival is None
@@ -60,19 +66,19 @@ def test_feedback_said_twice_counts_once_and_late_arrivals_take_losses_back() ->
     ring = SentRing()
     for _ in range(3):
         ring.record(1.0, 100)
-    ring.on_feedback(_feedback(0, [4, None, 4]), 1.1)
-    assert ring.on_feedback(_feedback(0, [4, None, 4]), 1.1) == []
-    assert [result.sequence for result in ring.on_feedback(_feedback(1, [4]), 1.2)] == [1]
+    _results(ring, _feedback(0, [4, None, 4]), 1.1)
+    assert _results(ring, _feedback(0, [4, None, 4]), 1.1) == []
+    assert [result.sequence for result in _results(ring, _feedback(1, [4]), 1.2)] == [1]
     assert (ring.acked_packets, ring.lost_packets) == (3, 0)
 
 
 def test_feedback_about_packets_never_sent_or_forgotten_is_ignored() -> None:
     ring = SentRing()
     ring.record(1.0, 100)
-    assert [result.sequence for result in ring.on_feedback(_feedback(0, [4, 4, 4]), 1.1)] == [0]
+    assert [result.sequence for result in _results(ring, _feedback(0, [4, 4, 4]), 1.1)] == [0]
     for _ in range(SENT_RING_SIZE):
         ring.record(2.0, 100)
-    assert ring.on_feedback(_feedback(0, [4]), 3.0) == []
+    assert _results(ring, _feedback(0, [4]), 3.0) == []
 
 
 def test_numbers_and_reference_time_wrap() -> None:
@@ -80,8 +86,8 @@ def test_numbers_and_reference_time_wrap() -> None:
     for _ in range(65_534):
         ring.record(1.0, 1)
     assert [ring.record(2.0, 50) for _ in range(4)] == [65534, 65535, 0, 1]
-    first = ring.on_feedback(_feedback(65_534, [0, 0], 0xFFFFFF), 2.1)
-    second = ring.on_feedback(_feedback(0, [0, 0], 0), 2.1)
+    first = _results(ring, _feedback(65_534, [0, 0], 0xFFFFFF), 2.1)
+    second = _results(ring, _feedback(0, [0, 0], 0), 2.1)
     assert [result.sequence for result in first + second] == [65534, 65535, 65536, 65537]
     assert first[0].arrival is not None
     assert second[0].arrival is not None

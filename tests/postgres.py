@@ -204,7 +204,7 @@ class PostgresServer:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def create_database(self, template: str | None = None) -> str:
-        """Create a database, a copy of `template` if given (nobody may be connected to it); returns its name."""
+        """Create a database and return its name; a copy of `template`, to which nobody may be connected."""
         self._databases += 1
         name = f"test_{os.getpid()}_{self._databases}"
         copy = f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import asyncpg
 import sqlalchemy as sa
@@ -202,12 +202,15 @@ class Database:
         return self.url.render_as_string(hide_password=True)
 
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads. Raises StoreError."""
+    async def read(self, isolation: Isolation = "READ COMMITTED") -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads. Raises StoreError.
+
+        With ``REPEATABLE READ`` all its statements see the same moment; on SQLite they always do.
+        """
         with _translating(self.url):
             async with self.engine.connect() as connection:
                 if not self.is_sqlite:
-                    await connection.execution_options(postgresql_readonly=True)
+                    await connection.execution_options(postgresql_readonly=True, isolation_level=isolation)
                 async with connection.begin():
                     yield connection
 
@@ -367,7 +370,8 @@ def translate(error: DBAPIError, *, committing: bool = False) -> StoreError:
 
 def _translate_postgresql(error: DBAPIError, state: str, *, committing: bool) -> StoreError:
     if state == _UNIQUE_VIOLATION:
-        return UniquenessError(str(getattr(error.orig.__cause__, "constraint_name", None) or "unknown"))
+        cause = error.orig.__cause__ if error.orig is not None else None
+        return UniquenessError(str(getattr(cause, "constraint_name", None) or "unknown"))
     if state in _RETRY_STATES:
         return ConcurrencyError(_RETRY_STATES[state])
     if state in _MISSING_STATES:
@@ -409,8 +413,3 @@ def _remedy(error: BaseException | None, url: URL) -> str | None:
             f'PostgreSQL has no database "{url.database}"; make it: createdb --encoding UTF8 {url.database}'
         )
     return None
-
-
-def database_values(row: sa.Row[Any]) -> dict[str, Any]:
-    """A row as a dictionary of column names."""
-    return dict(row._mapping)

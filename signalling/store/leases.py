@@ -81,11 +81,11 @@ class Leases:
             await connection.execute(statement)
 
     async def check(self, connection: AsyncConnection, lease: Lease) -> None:
-        """Within a transaction: make sure that the lease is ours, and stays ours until the commit.
+        """Within a transaction, before all else: the lease is ours, and nobody takes it before the commit.
 
         Raises LeaseLostError.
         """
-        statement = sa.select(leases.c.name).where(self._is_ours(lease)).with_for_update()
+        statement = sa.select(leases.c.name).where(self._is_ours(lease)).with_for_update(read=True)
         if (await connection.execute(statement)).one_or_none() is None:
             raise _lost(lease)
 

@@ -10,13 +10,13 @@ the feed's counter. What a reader sees up to an id is then complete for ever.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from signalling.desk.events import Event, from_json
 from signalling.store.engine import Database
 from signalling.store.errors import LeaseLostError
 from signalling.store.leases import Lease, Leases
@@ -42,15 +42,26 @@ class StoredEvent:
     """Order of writing; only a tie-break, not a place to resume from."""
     event_id: int | None
     """Its place in the feed, from 1 without gaps; None until the relay has seen it."""
+    stream: str
+    """Of what kind of aggregate, a `signalling.desk.events.Stream` value."""
+    aggregate_id: str
+    sequence: int
+    """Number within its aggregate, from 1 without gaps: the version that it made."""
     type: str
     at: datetime.datetime
     call_id: str | None
-    sequence: int | None
-    """Number within its call, from 1 without gaps; None for events that belong to no call."""
-    ticket_id: str | None
+    """The call it is about, also when it belongs to a ticket."""
     student_id: str | None
-    agent_id: str | None
-    data: dict[str, Any]
+    """The student whose call or ticket it is about."""
+    payload: dict[str, Any]
+    """What `Event.to_json` gave."""
+
+    def event(self) -> Event:
+        """The event itself.
+
+        Raises ValueError for a type that this version does not know: a newer node wrote it.
+        """
+        return from_json(self.payload)
 
 
 def stored_event(row: sa.Row[Any]) -> StoredEvent:
@@ -171,13 +182,21 @@ class Feed:
         Who asks to resume from before it has missed events that nobody can give back.
         """
         async with self._database.read() as connection:
-            return (await connection.execute(sa.select(sa.func.min(events.c.event_id)))).scalar_one()
+            found = (await connection.execute(sa.select(sa.func.min(events.c.event_id)))).scalar_one()
+            return None if found is None else int(found)
 
-    async def of_call(self, call_id: str, after_sequence: int = 0) -> Sequence[StoredEvent]:
-        """A call's events in the order of their sequence numbers, also those without an id. Raises StoreError."""
+    async def of(self, stream: str, aggregate_id: str, after_sequence: int = 0) -> list[StoredEvent]:
+        """An aggregate's events in order, also those that have no id yet: its audit trail.
+
+        Raises StoreError.
+        """
         statement = (
             sa.select(events)
-            .where(events.c.call_id == call_id, events.c.sequence > after_sequence)
+            .where(
+                events.c.stream == stream,
+                events.c.aggregate_id == aggregate_id,
+                events.c.sequence > after_sequence,
+            )
             .order_by(events.c.sequence)
         )
         return await self._read(statement)

@@ -341,6 +341,8 @@ class RoomEvent:
     sid: str = ""
     reason: LeaveReason = LeaveReason.UNKNOWN
     """With LEFT."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """What the participant's token said; nothing the client changed since."""
 
 
 class Target(Enum):

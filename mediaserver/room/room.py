@@ -115,8 +115,16 @@ class Room:
 
     def _happened(self, kind: RoomEventKind, participant: Participant) -> None:
         if self._on_event is not None:
-            reason = participant.leave_reason
-            self._on_event(RoomEvent(kind, self.name, participant.identity, participant.sid, reason))
+            self._on_event(
+                RoomEvent(
+                    kind,
+                    self.name,
+                    participant.identity,
+                    participant.sid,
+                    participant.leave_reason,
+                    participant.spec.attributes,
+                )
+            )
 
     def participant_left(self, participant: Participant) -> None:
         """A participant is on its way out: whoever knew is told."""

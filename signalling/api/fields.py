@@ -1,0 +1,49 @@
+"""Kinds of fields that bodies and queries are made of, with their limits."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+
+JSON_DEPTH = 16
+"""Nesting of free-form JSON from outside."""
+JSON_NODES = 5_000
+"""Values in one free-form JSON object."""
+MAXIMUM_INTEGER = 2**53
+"""Whole numbers that every client reads alike."""
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@~+-]{1,128}$")]
+"""An identifier that can stand in a path."""
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+"""A short name for programs: topic, skill, channel."""
+Line = Annotated[str, StringConstraints(max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=4000)]
+Url = Annotated[str, StringConstraints(max_length=2000)]
+Time = Annotated[AwareDatetime, Field(description="RFC 3339 with offset.")]
+
+
+def _check(value: Any, depth: int, left: list[int]) -> None:
+    left[0] -= 1
+    if depth > JSON_DEPTH or left[0] < 0:
+        raise ValueError(f"is nested deeper than {JSON_DEPTH} or holds more than {JSON_NODES} values")
+    if isinstance(value, dict):
+        for item in value.values():
+            _check(item, depth + 1, left)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth + 1, left)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("holds a number that is not finite")
+    elif isinstance(value, int) and abs(value) > MAXIMUM_INTEGER:
+        raise ValueError(f"holds a whole number over {MAXIMUM_INTEGER}")
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    _check(value, 0, [JSON_NODES])
+    return value
+
+
+Json = Annotated[dict[str, Any], AfterValidator(_plain)]
+"""A free-form JSON object."""

@@ -1,0 +1,1 @@
+"""The shell around the pure desk: loads, decides, stores, and lets rooms follow what was decided."""

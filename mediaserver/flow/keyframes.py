@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MIN_INTERVAL_S = 0.5
+MIN_INTERVAL_S = 0.35
 """Shortest time between two requests for one layer. A key frame costs the publisher's whole bandwidth for a
 moment; libwebrtc itself ignores requests that follow within 300 ms."""
 

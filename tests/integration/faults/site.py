@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -132,6 +135,8 @@ class Site:
             self._pump.cancel()
         for caller in self.callers:
             await caller.abandon()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.server.pid, signal.SIGTERM)  # a drain; `ServerProcess.stop` then ends it at once
 
     async def _talk(self) -> None:
         due = time.monotonic()
@@ -145,7 +150,10 @@ class Site:
 
     async def metrics(self) -> dict[str, float]:
         """The server's metrics; a label's value is appended to the name after a slash."""
-        async with self.http.get(f"{self.server.http_url}/metrics") as answer:
+        async with (
+            asyncio.timeout(SET_UP_DEADLINE_S),
+            self.http.get(f"{self.server.http_url}/metrics") as answer,
+        ):
             text = await answer.text()
         return {
             "/".join([sample.name, *sample.labels.values()]): sample.value

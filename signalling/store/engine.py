@@ -242,6 +242,11 @@ class Database:
         moment = self._clock() + datetime.timedelta(seconds=after_s)
         return sa.literal(moment, DatabaseTime.type)
 
+    @property
+    def tells_time(self) -> bool:
+        """Whether the time must be asked of the database: SQLite's is this machine's."""
+        return self._clock is None and not self.is_sqlite
+
     async def now(self, connection: AsyncConnection | None = None) -> datetime.datetime:
         """The database's time, aware UTC. On SQLite it is this machine's and costs nothing.
 

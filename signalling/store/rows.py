@@ -103,6 +103,11 @@ def offer_rows(call: Call) -> dict[Any, Values]:
     }
 
 
+def offer_order(values: Values) -> bool:
+    """Sort key for writing: what gives a unique place up comes before what takes it."""
+    return bool(values["state"] == OfferState.PENDING.value)
+
+
 def assignment_rows(call: Call) -> dict[Any, Values]:
     """Live and lately ended assignments by call and fencing token."""
     return {
@@ -122,10 +127,7 @@ def assignment_rows(call: Call) -> dict[Any, Values]:
 
 
 def assignment_order(values: Values) -> tuple[bool, bool]:
-    """Sort key for writing: what gives a unique place up comes before what takes it.
-
-    Ended ones first, then those that are not (or no longer) primary, primaries last.
-    """
+    """As `offer_order`: ended ones, then those that are not (or no longer) primary, then primaries."""
     return (
         values["state"] != AssignmentState.ENDED.value,
         values["role"] == AssignmentRole.PRIMARY.value,
@@ -167,6 +169,11 @@ def transfer_rows(call: Call) -> dict[Any, Values]:
     }
 
 
+def transfer_order(values: Values) -> bool:
+    """As `offer_order`."""
+    return bool(values["live"])
+
+
 def consent_rows(call: Call) -> dict[Any, Values]:
     """Everybody's last word by participant, purpose and time."""
     return {
@@ -183,6 +190,12 @@ def consent_rows(call: Call) -> dict[Any, Values]:
         }
         for consent in call.consents
     }
+
+
+def consent_order(values: Values) -> datetime.datetime:
+    """Oldest first."""
+    at: datetime.datetime = values["at"]
+    return at
 
 
 def agent_row(agent: Agent) -> Values:
@@ -211,7 +224,12 @@ def call_of(row: Any) -> Call:
 
 def ticket_of(row: Any) -> Ticket:
     """A ticket from a row with its ``data``."""
-    return codec.load(Ticket, row.data)
+    return ticket_from(row.data)
+
+
+def ticket_from(data: Any) -> Ticket:
+    """A ticket from its ``data``."""
+    return codec.load(Ticket, data)
 
 
 def agent_of(row: Any) -> Agent:

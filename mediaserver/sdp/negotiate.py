@@ -56,7 +56,8 @@ _DATA_PROTOCOLS = frozenset({DATA_PROTOCOL, "TCP/DTLS/SCTP"})
 
 _DEPENDENCY_DESCRIPTOR_CODECS = frozenset({"av1", "vp9"})
 """Codecs whose senders are asked for the dependency descriptor. With VP8 Chromium 156 would move picture ids
-and temporal layers from the payload, where a layer switch can be mended, into the descriptor, where it cannot."""
+and temporal layers from the payload, where a layer switch can be mended, into the descriptor, where it
+cannot."""
 
 PORT = 9
 """Port in `m=` lines ("discard"): the addresses are in the candidates (RFC 8840)."""

@@ -77,7 +77,7 @@ class CallCommand(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall(Command):
-    """Ask for help. With an open call of the same student: no events, see :meth:`Desk.call_of`."""
+    """Ask for help. If the student has an open call: no events, see :meth:`Desk.answer_of`."""
 
     TYPE: ClassVar[str] = "open_call"
     call: CallId

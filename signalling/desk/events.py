@@ -477,11 +477,19 @@ class RoleChanged(CallEvent):
         state = call.state
         if self.role is AssignmentRole.PRIMARY:
             in_room = after.state is AssignmentState.LIVE
+            if state is CallState.QUEUED:
+                state = CALL.apply(state, CallHappening.ACCEPT)
             if in_room and state is CallState.CONNECTING:
                 state = CALL.apply(state, CallHappening.CONNECT)
             elif not in_room and state is not CallState.CONNECTING:
                 state = CALL.apply(state, CallHappening.RECONNECT)
-        return replace(call, state=state, assignments=_with_assignment(call, after))
+        return replace(
+            call,
+            state=state,
+            assignments=_with_assignment(call, after),
+            seeks=_without_seek(call, self.role),
+            parked=None if self.role is AssignmentRole.PRIMARY else call.parked,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -537,6 +545,11 @@ class ParticipantAway(ParticipantEvent):
         """Marks the participant as away."""
         if self.kind is ActorRole.STUDENT:
             return replace(call, presence=StudentPresence.AWAY, student_until=self.until)
+        if self.kind is ActorRole.GUEST:
+            guests = tuple(
+                replace(g, joined=False) if g.identity == self.identity else g for g in call.guests
+            )
+            return replace(call, guests=guests)
         before = _assignment(call, self.identity)
         state = ASSIGNMENT.apply(before.state, AssignmentHappening.DROP)
         after = replace(before, state=state, until=self.until)
@@ -604,7 +617,7 @@ class SupervisionChanged(CallEvent):
 
     @property
     def scope(self) -> Scope:
-        """Never the student: barging and talking he learns by ``participant.joined``."""
+        """Never the student: he meets who barges or talks as a new participant of the room."""
         return Scope.STAFF if self.told else Scope.SUPERVISORS
 
     def evolve(self, call: Call) -> Call:

@@ -947,6 +947,8 @@ class DeskPolicy:
     agents_told: bool = True
     """Whether agents are told that a supervisor monitors."""
     minor_age: int = MINOR_AGE_YEARS
+    callback_after: timedelta = timedelta(minutes=15)
+    """When a call-back without a wished time is due, if the queue is open then."""
     same_case: timedelta = timedelta(hours=24)
     """A new request within this time after a solved one of the same topic reopens it."""
     follow_up_after: timedelta = timedelta(hours=24)

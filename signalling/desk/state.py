@@ -20,6 +20,7 @@ from signalling.desk.model import (
     Call,
     CallId,
     DeskPolicy,
+    DueKind,
     QueueConfig,
     QueueId,
     StudentId,
@@ -37,7 +38,7 @@ class Needs:
     * of every call: its ticket, the agents of its pending offers and live assignments, its wrapping agent;
     * of every agent in `agents_with_calls`: the calls of his engagements, with their closure;
     * of every student: his open call with its closure, and his tickets that are unsolved, have dues, or were
-      solved within ``DeskPolicy.same_case``;
+      solved within ``DeskPolicy.same_case``, with the calls that their dues name;
     * of every ticket in `tickets`: its last call, and the open call of its student with its closure.
 
     Whatever is named and does not exist is simply absent: the decision refuses with ``not_found``.
@@ -144,6 +145,16 @@ class Desk:
         call = self._open_call.get(student)
         return None if call is None else self.calls[call]
 
+    def answer_of(self, student: StudentId) -> Call | None:
+        """What a press is answered with: the open call, else the one that stands for a promised call-back."""
+        found = self.call_of(student)
+        if found is None:
+            for ticket in self.tickets_of(student):
+                for due in ticket.dues:
+                    if due.kind is DueKind.CALLBACK and due.call is not None:
+                        found = self.calls.get(due.call, found)
+        return found
+
     def tickets_of(self, student: StudentId) -> tuple[Ticket, ...]:
         """The loaded tickets of a student, oldest first."""
         return tuple(self.tickets[t] for t in self._tickets_of.get(student, ()))
@@ -202,6 +213,9 @@ class Desk:
                 recent = ticket.solved_at is not None and now - ticket.solved_at <= self.policy.same_case
                 if ticket.unsolved or ticket.dues or recent:
                     part.put_ticket(ticket)
+                    for due in ticket.dues:
+                        if due.call is not None and due.call in self.calls:
+                            part.put_call(self.calls[due.call])
         for ticket_id in sorted(wanted.tickets):
             if ticket_id in self.tickets:
                 found = self.tickets[ticket_id]

@@ -26,16 +26,16 @@ demo: ## play the story of one call with real clients, without a screen, and pri
 	@exec $(VENV)/bin/raisehand demo $(ARGS)
 
 test: ## run the whole suite, a browser included
-	@$(SETUP) test npm web chromium espeak
+	@$(SETUP) test npm web chromium espeak postgres
 	@cd web && PATH="$$(sh ../scripts/setup.sh node-path):$$PATH" npm run --silent test
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-1} $(PYTEST) -m "not long" --durations=20 $(ARGS)
 
 test-fast: ## run the suite without a browser and without the slow tests
-	@$(SETUP) test
+	@$(SETUP) test postgres
 	FUZZ_SECONDS=0.2 $(PYTEST) -m "not browser and not slow and not long" --durations=10 $(ARGS)
 
 test-long: ## run everything with the big counts; takes hours
-	@$(SETUP) test npm web chromium espeak
+	@$(SETUP) test npm web chromium espeak postgres
 	HYPOTHESIS_PROFILE=long FUZZ_SECONDS=600 $(PYTEST) --timeout=0 --durations=50 $(ARGS)
 
 lint: ## check style and the direction of imports

@@ -4,7 +4,7 @@
 #
 #   run | test | dev   the virtual environment with the dependencies of that level (each includes the former)
 #   npm | web          the packages of web/, and the built pages in web/dist
-#   chromium | espeak  programs that only tests use
+#   chromium | espeak | postgres  programs that only tests use
 #   node-path          prints the directory of the Node that web/ is built with
 #
 # Mirrors: pip and npm read their own configuration (PIP_INDEX_URL, pip.conf, .npmrc); nothing here overrides it.
@@ -217,6 +217,13 @@ need_espeak() {
         say "espeak-ng is not installed; a recorded sample stands in (sudo apt-get install espeak-ng)"
 }
 
+# The store is tested on SQLite and on a real, private PostgreSQL.
+need_postgres() {
+    command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ||
+        apt_install postgresql ||
+        say "PostgreSQL is not installed, its tests will fail: sudo apt-get install postgresql"
+}
+
 # ------------------------------------------------------------------------------------------------------------
 
 mkdir -p build
@@ -238,6 +245,7 @@ for step in "$@"; do
         web) build_web ;;
         chromium) need_chromium ;;
         espeak) need_espeak ;;
+        postgres) need_postgres ;;
         *) fail "unknown step '$step'" ;;
     esac
 done

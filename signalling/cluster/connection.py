@@ -13,9 +13,9 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
@@ -52,6 +52,7 @@ _AWAY_REPLIES = (
 _log = structlog.get_logger("redis")
 
 Argument = str | bytes | int | float
+T = TypeVar("T")
 
 
 class Client(Protocol):
@@ -63,7 +64,7 @@ class Client(Protocol):
 
     def pubsub(self) -> Any: ...
 
-    async def aclose(self) -> None: ...
+    def aclose(self) -> Coroutine[Any, Any, None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,35 @@ class Script:
     def __init__(self, text: str) -> None:
         self.text = text
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+_leftovers: set[asyncio.Future[Any]] = set()
+
+
+async def bounded(act: Coroutine[Any, Any, T], seconds: float) -> T:
+    """What `act` gives, or TimeoutError after `seconds`, whatever becomes of it.
+
+    redis-py swallows some cancellations: it looks for stray input under ``asyncio.timeout(0)``, which takes a
+    cancellation from outside for its own. So neither ``asyncio.timeout`` nor cancelling a task that waits for
+    redis-py can be relied on: `act` runs as a task that is left to its end. Its socket has a time limit, too.
+    """
+    task = asyncio.ensure_future(act)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    finally:
+        if not task.done():
+            _leftovers.add(task)
+            task.add_done_callback(_left_over)
+            task.cancel()
+    if not done:
+        raise TimeoutError
+    return task.result()
+
+
+def _left_over(task: asyncio.Future[Any]) -> None:
+    _leftovers.discard(task)
+    if not task.cancelled():
+        task.exception()  # nobody else will look at it
 
 
 def check_url(url: str) -> None:
@@ -152,8 +182,7 @@ class RedisConnection:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(self._timeout_s):
-                await self._client.aclose()
+            await bounded(self._client.aclose(), self._timeout_s)
         self._set(False, "stopped")
 
     async def wait_up(self) -> None:
@@ -215,14 +244,18 @@ class RedisConnection:
     async def _attempt(self, act: Callable[[], Awaitable[Any]]) -> Any:
         """Raises RedisAwayError, or ResponseError for a mistake of ours."""
         began = time.monotonic()
-        try:
-            async with asyncio.timeout(self._timeout_s), self._slots:
+
+        async def twice() -> Any:
+            async with self._slots:
                 try:
-                    answer = await act()
+                    return await act()
                 except exceptions.ConnectionError as error:
                     if isinstance(error, exceptions.AuthenticationError | exceptions.BusyLoadingError):
                         raise
-                    answer = await act()  # on a new connection
+                    return await act()  # on a new connection
+
+        try:
+            answer = await bounded(twice(), self._timeout_s)
         except TimeoutError:
             raise RedisAwayError(f"no answer within {self._timeout_s:g} s") from None
         except exceptions.TimeoutError as error:

@@ -137,8 +137,9 @@ local kept = {}
 for number, key in ipairs(KEYS) do
     local holder, token = ARGV[1 + number * 2], ARGV[2 + number * 2]
     local old = redis.call('HMGET', key, 'holder', 'token')
-    if old[1] == holder and old[2] == token then
-        redis.call('HSET', key, 'until', string.format('%.0f', now + ttl))
+    if not old[1] or (old[1] == holder and old[2] == token) then
+        local till = string.format('%.0f', now + ttl)
+        redis.call('HSET', key, 'holder', holder, 'token', token, 'until', till)
         redis.call('PEXPIRE', key, memory)
         table.insert(kept, number)
     end
@@ -172,8 +173,9 @@ return found
 class RedisLeases:
     """Leases in Redis, in Redis' time; for clusters without a database.
 
-    A flush forgets who holds what. Until its holder's next renewal, which then fails, another node may be
-    granted the same lease: for up to a renewal interval there can be two holders, with different tokens.
+    A flush forgets who holds what; the holder's next renewal writes it again. If another node was granted the
+    lease in between, that renewal fails: for up to a renewal interval there are two holders, with different
+    tokens. A database forgets nothing.
     """
 
     def __init__(self, redis: RedisConnection) -> None:

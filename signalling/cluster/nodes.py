@@ -23,8 +23,8 @@ NODE_TTL_S = 4.0
 """Seconds until a node that says nothing is no longer in the registry."""
 NODE_INTERVAL_S = 1.0
 """Seconds between what a node says of itself, and between looks at the others."""
-MISSES = 2
-"""Looks in a row without a node before it counts as gone: after a flush all need one turn to be back."""
+GONE_AFTER_S = 2.5
+"""Seconds without an entry before a node counts as gone: after a flush all need a turn to be back."""
 KEEP_WITHIN = 0.1
 """A room stays at the node that was asked if the best one's load is less by no more than this (0–1)."""
 ROOM_WEIGHT = 0.002
@@ -139,7 +139,7 @@ class NodeRegistry:
         self._nodes: dict[str, NodeInfo] = {}
         self._placed: dict[str, int] = {}
         self._listeners: list[Callable[[str], None]] = []
-        self._misses: dict[str, int] = {}
+        self._missing_since: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -204,15 +204,14 @@ class NodeRegistry:
 
     def _notice(self, before: Mapping[str, NodeInfo]) -> None:
         """Tell of nodes that are gone. A flushed Redis lists nobody until all have spoken again."""
+        now = time.monotonic()
         for node in before:
-            self._misses.setdefault(node, 0)
-        for node in list(self._misses):
+            self._missing_since.setdefault(node, now)
+        for node, since in list(self._missing_since.items()):
             if node in self._nodes:
-                del self._misses[node]
-                continue
-            self._misses[node] += 1
-            if self._misses[node] >= MISSES:
-                del self._misses[node]
+                del self._missing_since[node]
+            elif now - since >= GONE_AFTER_S:
+                del self._missing_since[node]
                 _log.info("a node is gone", node=node)
                 for listener in self._listeners:
                     listener(node)

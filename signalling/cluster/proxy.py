@@ -196,7 +196,7 @@ class SignalProxy:
                 self._secret, request.headers[HEADER], receiver=self._nodes.me.id, now=self._clock()
             )
             original = _as_of_client(request, claim.facts)
-            body = await original.read() if request.can_read_body else b""
+            body = await original.read() if request.body_exists else b""
             facts = claim.check(request.method, request.raw_path, body)
         except InternalRequestError as error:
             self.counters.forged += 1
@@ -289,7 +289,7 @@ class SignalProxy:
     async def _pass_on(self, request: web.Request, owner: Owner) -> web.StreamResponse:
         if request.path in _JOINS:
             return await self._bridge(request, owner)
-        body = await request.read() if request.can_read_body else b""
+        body = await request.read() if request.body_exists else b""
         answer = await self._call(request, owner, body)
         self.counters.passed += 1
         return answer

@@ -18,7 +18,7 @@ import structlog
 from redis import exceptions
 
 from signalling.cluster import keys
-from signalling.cluster.connection import CALL_TIMEOUT_S, RedisConnection
+from signalling.cluster.connection import CALL_TIMEOUT_S, RedisConnection, bounded
 from signalling.cluster.errors import RedisAwayError
 
 POLL_S = 3.0
@@ -172,7 +172,7 @@ class Wakeups:
             clock = asyncio.get_running_loop().time
             asked_at, heard_at = clock(), clock()
             while True:
-                message = await _bounded(pubsub.get_message(timeout=READ_S), READ_S + CALL_TIMEOUT_S)
+                message = await bounded(pubsub.get_message(timeout=READ_S), READ_S + CALL_TIMEOUT_S)
                 now = clock()
                 if message is not None:
                     heard_at = now
@@ -182,21 +182,21 @@ class Wakeups:
                 if asked_at <= heard_at:
                     if now - heard_at > PING_INTERVAL_S or now - asked_at > PING_INTERVAL_S:
                         asked_at = now
-                        await _bounded(pubsub.ping(), CALL_TIMEOUT_S)
+                        await bounded(pubsub.ping(), CALL_TIMEOUT_S)
                 elif now - asked_at > PING_INTERVAL_S:
                     raise TimeoutError("no answer to a ping")
         finally:
             with contextlib.suppress(exceptions.RedisError, OSError, TimeoutError):
-                await _bounded(pubsub.aclose(), CALL_TIMEOUT_S)
+                await bounded(pubsub.aclose(), CALL_TIMEOUT_S)
 
     async def _follow(self, pubsub: Any) -> None:
         """Subscribe to what has listeners, and to no more."""
         self._changed.clear()
         wanted = frozenset(self._channels) | {keys.wakeup(ROOMS)}
         if new := wanted - self._subscribed:
-            await _bounded(pubsub.subscribe(*new), CALL_TIMEOUT_S)
+            await bounded(pubsub.subscribe(*new), CALL_TIMEOUT_S)
         if old := self._subscribed - wanted:
-            await _bounded(pubsub.unsubscribe(*old), CALL_TIMEOUT_S)
+            await bounded(pubsub.unsubscribe(*old), CALL_TIMEOUT_S)
         self._subscribed = wanted
 
     def _received(self, message: dict[str, Any]) -> None:
@@ -206,8 +206,3 @@ class Wakeups:
         if topic is not None:
             self.counters.received += 1
             self._wake_here(topic)
-
-
-async def _bounded(act: Any, seconds: float) -> Any:
-    async with asyncio.timeout(seconds):
-        return await act

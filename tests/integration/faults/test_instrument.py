@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from loadtest.waiting import wait_until
 from tests.integration.faults.site import Site
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -42,4 +43,6 @@ async def test_a_lost_direction_is_noticed(site: Site) -> None:
         async with site.undisturbed(set_ups=0):
             await asyncio.sleep(0.1)
             deaf.hears = False
+            unheard = site.callers[1].outgoing[0].packets + 3
+            await wait_until(lambda: site.callers[1].outgoing[0].packets >= unheard, "packets go unheard")
     deaf.hears = True

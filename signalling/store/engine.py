@@ -182,8 +182,8 @@ class Database:
         try:
             async with self.read() as connection:
                 await connection.execute(sa.text("SELECT 1"))
-        except DatabaseUnavailableError as error:
-            if remedy := _remedy(error.__cause__, self.url):
+        except StoreError as error:
+            if remedy := _remedy(error, self.url):
                 raise ConfigurationError(f"database: {remedy}") from None
             raise
 
@@ -411,10 +411,11 @@ def _sqlite_rule(failed: str) -> str:
 
 def _remedy(error: BaseException | None, url: URL) -> str | None:
     """What to do about a connection that the server refused for good; None when waiting may help."""
-    if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
-        return f"PostgreSQL at {url.host or 'the socket'} refuses the user {url.username} or its password"
-    if isinstance(error, asyncpg.InvalidCatalogNameError):
-        return (
-            f'PostgreSQL has no database "{url.database}"; make it: createdb --encoding UTF8 {url.database}'
-        )
+    while error is not None:
+        if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
+            return f"PostgreSQL at {url.host or 'the socket'} refuses the user {url.username} or its password"
+        if isinstance(error, asyncpg.InvalidCatalogNameError):
+            name = url.database
+            return f'PostgreSQL has no database "{name}"; make it: createdb --encoding UTF8 {name}'
+        error = error.__cause__
     return None

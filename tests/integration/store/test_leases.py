@@ -11,19 +11,7 @@ import pytest
 from signalling.store.engine import Database
 from signalling.store.errors import LeaseLostError
 from signalling.store.leases import Leases
-
-START = datetime.datetime(2026, 3, 2, 19, 40, tzinfo=datetime.UTC)
-
-
-class VirtualTime:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime.datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += datetime.timedelta(seconds=seconds)
+from tests.integration.store.virtual import VirtualTime
 
 
 @pytest.fixture

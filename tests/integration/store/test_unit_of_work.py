@@ -17,17 +17,11 @@ from signalling.desk.errors import SequenceGap
 from signalling.desk.model import AgentId, CallId, CallState, DeskPolicy, StudentId, TicketId
 from signalling.desk.state import Needs
 from signalling.store import tables
-from signalling.store.engine import Database
 from signalling.store.errors import ConcurrencyError, LeaseLostError, UniquenessError
 from signalling.store.leases import Leases
 from signalling.store.queries import CallFilter, Queries
 from signalling.store.unit_of_work import DeskStore
 from tests.integration.store import story
-
-
-@pytest.fixture
-def store(database: Database) -> DeskStore:
-    return DeskStore(database)
 
 
 async def test_what_was_saved_is_loaded(store: DeskStore) -> None:

@@ -33,6 +33,11 @@ def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any])
     return event
 
 
+_JSON_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
+
 def configure_logging(settings: LogSettings) -> None:
     """Set up structlog and hand the standard library's logs to it."""
     level = _LEVELS[settings.level]
@@ -42,10 +47,13 @@ def configure_logging(settings: LogSettings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    exceptions: list[structlog.typing.Processor] = [] if as_text else [structlog.processors.dict_tracebacks]
+    # Tracebacks without local variables: among them are tokens and what people wrote.
+    exceptions: list[structlog.typing.Processor] = [] if as_text else [_JSON_TRACEBACKS]
     renderer: structlog.typing.Processor
     if as_text:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(

@@ -22,7 +22,8 @@ try:
     fail()
 except RuntimeError:
     structlog.get_logger("t").exception("task failed", room="class-301")
-structlog.get_logger("t").info("asked", url="/rtc?access_token=" + "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiJhIn0.c2ln")
+token = "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiJhIn0.c2ln"
+structlog.get_logger("t").info("asked", url="/rtc?access_token=" + token)
 """
 
 

@@ -1,8 +1,8 @@
 """From a call's participants and their modes: who may know of whom and who receives whom.
 
-The result is a plain table with the meaning of the media side's places: groups, and for each participant the
-groups that know of him, that receive him and that he receives. ``None`` stands for everybody, an empty set
-for nobody. The shell turns it into the room's audience policy; nothing else changes in the room during a call.
+The result is a plain table with the meaning of the media side's places: groups, and for each participant
+the groups that know of him, that receive him and that he receives. ``None`` stands for everybody, an empty
+set for nobody. The shell turns it into the room's audience policy; nothing else in the room changes.
 """
 
 from __future__ import annotations

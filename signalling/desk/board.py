@@ -308,6 +308,7 @@ class Board:
         if found is None:
             # By profile alone: refusals and preferences are looked at place by place.
             general = routing.Wants(
+                call=CallId(""),
                 kind=wanted.kind,
                 queues=wanted.queues,
                 home=wanted.home,

@@ -2,7 +2,7 @@
 
 Calls leave the queue as agents become free. With `n` agents and a mean handle time `h`, that is a stream with
 rate `n / h`; waiting for the `k`-th departure takes a gamma-distributed time of shape `k`. The range runs
-from its 20th to its 90th percentile, widened while few handle times have been seen. Nobody at work: no estimate.
+from its 20th to its 90th percentile, widened while few were seen. Nobody at work: no estimate.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def make_offer(d: Draft, command: c.MakeOffer) -> None:
     if seek is None or not waits(call, seek):
         raise Refusal("conflict", "this place no longer waits for an agent")
     wanted = routing.wants(call, seek, d.desk.queues, d.now)
-    if agent.engagement(call.id) is not None or routing.fitness(agent, wanted, d.now) is None:
+    if routing.fitness(agent, wanted, d.now) is None:
         raise Refusal("conflict", "this agent is no longer free for it")
     d.offer(call.id, agent.id, command.role, mode=seek.mode, note=seek.note)
 

@@ -22,6 +22,7 @@ from signalling.desk.model import (
     AgentState,
     AssignmentRole,
     Call,
+    CallId,
     DeskPolicy,
     EngagementState,
     Kind,
@@ -189,6 +190,7 @@ def staffed_queue(queues: Mapping[QueueId, QueueConfig], wanted: QueueId, now: d
 class Wants:
     """What a place in a call asks of an agent at this moment."""
 
+    call: CallId
     kind: Kind
     queues: frozenset[QueueId] | None
     """Agents of these queues; ``None``: of any."""
@@ -255,6 +257,7 @@ def wants(call: Call, seek: Seek, queues: Mapping[QueueId, QueueConfig], now: da
                 reserved_until = at
                 changes.append(at)
     return Wants(
+        call=call.id,
         kind=call.kind,
         queues=None if admitted is None else frozenset(admitted),
         home=home,
@@ -327,6 +330,8 @@ Fitness = tuple[bool, bool, int, int, float]
 def fitness(agent: Agent, wanted: Wants, now: datetime) -> Fitness | None:
     """How well a free agent fits; the greatest gets the offer. ``None``: not at all, or not now."""
     if not is_free(agent, wanted.kind) or not suits(agent, wanted):
+        return None
+    if agent.engagement(wanted.call) is not None:  # He still wraps up his part of this very call.
         return None
     level = 0
     if wanted.experts and wanted.skills:

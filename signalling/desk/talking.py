@@ -188,7 +188,9 @@ def _must_be_askable(d: Draft, call: Call, agent: Agent) -> None:
 
 
 def _free_by_force(d: Draft, call: Call, agent: Agent, role: AssignmentRole) -> None:
-    """Force spares the asking, not the capacity."""
+    """Force spares the asking, not the capacity; who acts himself is there, whatever he declared."""
+    if not agent.online and agent.id != d.by.id:
+        raise Refusal("agent_unavailable", "this agent is not at work")
     tie = agent.engagement(call.id)
     if tie is not None and tie.state is EngagementState.OFFERED:
         offer = next(o for o in call.pending_offers if o.agent == agent.id)

@@ -37,6 +37,16 @@ async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     await asyncio.to_thread(server.drop_database, name)
 
 
+def _conditions(connection: sa.Connection) -> dict[str, object]:
+    """The conditions of all indexes, to which `compare_metadata` is blind."""
+    inspector, key = sa.inspect(connection), f"{connection.dialect.name}_where"
+    return {
+        str(index["name"]): index.get("dialect_options", {}).get(key)
+        for table in inspector.get_table_names()
+        for index in inspector.get_indexes(table)
+    }
+
+
 async def test_the_migrated_tables_are_the_ones_of_the_code(bare: tuple[Database, str]) -> None:
     database, _ = bare
     assert await current(database) is None
@@ -50,18 +60,11 @@ async def test_the_migrated_tables_are_the_ones_of_the_code(bare: tuple[Database
 
     async with database.read() as connection:
         assert await connection.run_sync(differences) == []
-        tables = await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
-        # compare_metadata is blind to the conditions of partial indexes
-        conditions = {}
-        for table in tables:
-            found = await connection.run_sync(lambda sync, name=table: sa.inspect(sync).get_indexes(name))
-            for index in found:
-                options = index.get("dialect_options", {})
-                conditions[index["name"]] = options.get(f"{connection.dialect.name}_where")
+        found = await connection.run_sync(_conditions)
     for table in metadata.tables.values():
         for index in table.indexes:
             wanted = index.dialect_options[database.engine.dialect.name]["where"]
-            assert (wanted is None) == (conditions[index.name] is None), index.name
+            assert (wanted is None) == (found[str(index.name)] is None), index.name
 
 
 async def test_down_and_up_again(bare: tuple[Database, str]) -> None:

@@ -1,6 +1,7 @@
 """One of several processes that race for calls and agents.
 
-``python -m tests.integration.store.racer URL SEED N`` runs N random commands through the real rules, retries lost races like the service does, and prints counts.
+``python -m tests.integration.store.racer URL SEED N`` runs N random commands through the real rules, retries
+lost races like the service does, and prints counts.
 """
 
 from __future__ import annotations

@@ -55,6 +55,11 @@ def presence_details(kind: str) -> Key:
     return Key(f"{PREFIX}presence:{_plain(kind)}:details", PRESENCE_S)
 
 
+def presence_left(kind: str, who: str) -> Key:
+    """Mark of somebody who left in good order, so that nobody takes it for a loss."""
+    return Key(f"{PREFIX}presence:{_plain(kind)}:left:{who}", PRESENCE_S)
+
+
 def room_owner(room: str) -> Key:
     """String: who owns a room, as ``token holder``. An index of the lease store."""
     return Key(f"{PREFIX}room:{room}", ROOM_INDEX_S)

@@ -7,8 +7,8 @@ does. Who owns a room is decided by leases (`ownership`), never here.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -117,7 +117,7 @@ def choose(room: str, nodes: Iterable[NodeInfo], *, asked: str) -> NodeInfo | No
     for node in near:
         if node.id == asked:
             return node
-    return max(near, key=lambda node: zlib.crc32(f"{room}/{node.id}".encode()))
+    return max(near, key=lambda node: hashlib.blake2b(f"{room}/{node.id}".encode(), digest_size=8).digest())
 
 
 class NodeRegistry:

@@ -141,6 +141,7 @@ class Presence:
         member = _member(who, where)
         self._mine.setdefault(kind, {})[member] = dict(details or {})
         try:
+            await self._redis.call("DEL", keys.presence_left(kind, who).name)
             await self._write(kind, [member])
         except RedisAwayError:
             pass
@@ -155,12 +156,15 @@ class Presence:
         mine.pop(member, None)
         try:
             await self._remove(kind, [member])
-            left = {present.who for present in await self.present(kind)}
+            others = {present.who for present in await self.present(kind)}
+            if who not in others:
+                mark = keys.presence_left(kind, who)
+                await self._redis.call("SET", mark.name, "1", "PX", mark.life_ms)
         except RedisAwayError:
-            left = {_who(other) for other in mine}
-        if who not in left and kind in self._watched:
+            others = {_who(other) for other in mine}
+        if who not in others and kind in self._watched:
             self._watched[kind].known.discard(who)
-        return who not in left
+        return who not in others
 
     def mine(self, kind: str) -> frozenset[str]:
         """Who is present by this very node; known with Redis away, too."""
@@ -222,8 +226,12 @@ class Presence:
             if now < watch.patient_until:
                 watch.known |= current
                 continue
-            lost, watch.known = watch.known - current, current
-            for who in sorted(lost):
+            lost = sorted(watch.known - current)
+            if lost:
+                marks = await self._redis.call("MGET", *(keys.presence_left(kind, who).name for who in lost))
+                lost = [who for who, mark in zip(lost, marks, strict=True) if mark is None]
+            watch.known = current
+            for who in lost:
                 _log.info("lost", kind=kind, who=who)
                 for listener in self._listeners[kind]:
                     listener(who)

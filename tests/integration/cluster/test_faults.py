@@ -55,9 +55,11 @@ async def test_each_server_serves_on_a_private_socket_only(which: str, tmp_path:
         await redis.start()
         await redis.call("SET", "a", "1")
         assert await redis.call("GET", "a") == b"1"
-        settings = dict(zip(*[iter(await redis.call("CONFIG", "GET", "*"))] * 2, strict=True))
-        assert settings[b"port"] == b"0"
-        assert (settings[b"save"], settings[b"appendonly"]) == (b"", b"no")
+        for name, value in (("port", "0"), ("save", ""), ("appendonly", "no")):
+            said = await redis.call("CONFIG", "GET", name)
+            assert list(said.items() if isinstance(said, dict) else [tuple(said)]) == [
+                (name.encode(), value.encode())
+            ]
         assert child.pid is not None
         assert [each.status for each in psutil.Process(child.pid).net_connections("inet")] == []
         socket = next((tmp_path / "valkey").iterdir())
@@ -120,6 +122,7 @@ async def main():
 LOOPS = {"asyncio": "asyncio.run(main())", "uvloop": "import uvloop; uvloop.run(main())"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("frozen", [False, True])
 async def test_it_ends_with_a_parent_that_is_killed(tmp_path: Path, loop: str, frozen: bool) -> None:
@@ -189,7 +192,8 @@ async def test_calls_under_way_do_not_feel_a_new_start(valkey: Valkey, redis: Re
     valkey.child.kill()
     await eventually(lambda: valkey.child.restarts == 1)
     await redis.wait_up()
-    assert await asyncio.gather(*(redis.call("INCR", "a") for _ in range(20))) == list(range(1, 21))
+    answers = await asyncio.gather(*(redis.call("INCR", "a") for _ in range(20)))
+    assert sorted(answers) == list(range(1, 21))
 
 
 async def test_stopping_never_hangs(valkey: Valkey, connect: Connect) -> None:
@@ -221,6 +225,7 @@ async def test_limits_hold_with_redis_and_without(valkey: Valkey, redis: RedisCo
 # Presence ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_presence_survives_a_flush_and_a_freeze(valkey: Valkey, connect: Connect) -> None:
     ours, theirs = [Presence(await connect(), ttl_s=1.0, interval_s=0.1) for _ in range(2)]
     reconciler = Reconciler(await connect(), look_s=0.1)
@@ -271,6 +276,7 @@ async def test_presence_survives_a_flush_and_a_freeze(valkey: Valkey, connect: C
 # Wake-ups ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_wake_ups_reach_other_nodes_and_lost_ones_do_no_harm(valkey: Valkey, connect: Connect) -> None:
     ours, theirs = [Wakeups(await connect()) for _ in range(2)]
     for wakeups in (ours, theirs):
@@ -311,6 +317,7 @@ async def test_wake_ups_reach_other_nodes_and_lost_ones_do_no_harm(valkey: Valke
 # Rooms -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_rooms_stay_with_their_owners_through_every_fault(valkey: Valkey, connect: Connect) -> None:
     """With Redis as the only store of leases, which is the hardest case."""
     owners = []
@@ -355,8 +362,15 @@ async def test_rooms_stay_with_their_owners_through_every_fault(valkey: Valkey, 
 
     await a.stop()
     assert await b.find("lesson", fresh=True) is None
+
+    async def taken() -> bool:
+        try:
+            return (await b.claim("lesson")).node == "b"
+        except LeasesAwayError:  # the store is back only just
+            return False
+
+    await eventually_is(taken, True)
     again = await b.claim("lesson")
-    assert again.node == "b"
     assert again.token > first.token
     await b.stop()
 

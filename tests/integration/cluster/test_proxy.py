@@ -249,6 +249,7 @@ async def test_many_clients_at_once_by_both_nodes_meet_in_one_room(pair: tuple[M
         await asyncio.gather(*(socket.close() for socket in sockets))
 
 
+@pytest.mark.slow
 async def test_a_dead_nodes_room_is_served_anew_when_its_lease_ends(pair: tuple[Member, Member]) -> None:
     first, second = pair
     await second.cluster.ownership.claim("lesson")

@@ -450,7 +450,7 @@ def random_step(w: World, students: int, agents: list[AgentId]) -> None:
         else:
             w.attempt(c.DeclineOffer(by=by, call=call.id, offer=offer.id, reason="busy"))
         return
-    w.attempt(_random_command(w, call, agents))
+    w.attempt(random_command(w, call, agents))
 
 
 def _random_press(w: World, students: int) -> None:
@@ -479,7 +479,7 @@ def _random_press(w: World, students: int) -> None:
     )
 
 
-def _random_command(w: World, call: Call, agents: list[AgentId]) -> c.Command:
+def random_command(w: World, call: Call, agents: list[AgentId]) -> c.Command:
     rng = w.rng
     agent = rng.choice(agents)
     inside = [a.agent for a in call.live_assignments]

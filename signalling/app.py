@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mediaserver.room.control import RoomControl
     from mediaserver.room.manager import RoomManager
     from mediaserver.transport.front import MediaFront
+    from signalling.service.runtime import DeskRuntime
 
 DEV_TOKEN_TTL_S = 6 * 3600
 HSTS = "max-age=31536000"
@@ -38,6 +39,7 @@ def create_app(
     rooms: RoomManager,
     control: RoomControl,
     signal: SignalServer,
+    desk: DeskRuntime,
     *,
     local_authority: Path | None = None,
 ) -> web.Application:
@@ -48,6 +50,7 @@ def create_app(
     app.on_response_prepare.append(_SecurityHeaders(settings))
     app.add_routes(list(signal.routes()))
     app.add_routes(list(RoomService(settings, control).routes()))
+    app.add_routes(list(desk.routes()))
     app.add_routes(list(HealthRoutes(rooms, signal, make_registry(front, rooms, signal)).routes()))
     if settings.dev:
         app.add_routes(list(DevelopmentRoutes(settings, local_authority).routes()))

@@ -28,6 +28,7 @@ from signalling.certificates import LocalCertificate, ensure_local_certificate, 
 from signalling.errors import ConfigurationError
 from signalling.livekit.server import SignalServer
 from signalling.logs import AccessLog
+from signalling.service.runtime import DeskRuntime
 from signalling.settings import Settings
 
 GREETING = Path(__file__).with_name("sounds") / "greeting.opus"
@@ -75,6 +76,7 @@ class Node:
         front: MediaFront,
         rooms: RoomManager,
         signal: SignalServer,
+        desk: DeskRuntime,
         runner: web.AppRunner,
         listening: Listening,
     ) -> None:
@@ -82,11 +84,13 @@ class Node:
         self.front = front
         self.rooms = rooms
         self.signal = signal
+        self.desk = desk
         self.listening = listening
         self._runner = runner
         self._tasks = [
             asyncio.create_task(rooms.run(), name="rooms"),
             asyncio.create_task(signal.run(), name="token refresh"),
+            *desk.tasks,
         ]
         self._stopping = asyncio.Event()
 
@@ -99,16 +103,23 @@ class Node:
         certificate = _local_certificate(settings)
         context = _tls_context(settings, certificate)
         front = await _create_front(settings)
+        desk: DeskRuntime | None = None
         try:
             greeting = read_opus_packets(GREETING) if settings.media.greeting else ()
             rooms = RoomManager(front, room_limits(settings), greeting=greeting)
-            signal = SignalServer(settings, rooms, node_id=new_sid("ND_"))
+            node_id = new_sid("ND_")
+            signal = SignalServer(settings, rooms, node_id=node_id)
+            control = LocalRoomControl(rooms)
+            desk = await DeskRuntime.start(settings, control, node_id=node_id)
+            desk.api.draining = lambda: signal.draining
+            signal.doorkeeper = desk.conductor
             app = create_app(
                 settings,
                 front,
                 rooms,
-                LocalRoomControl(rooms),
+                control,
                 signal,
+                desk,
                 local_authority=certificate.authority if certificate else None,
             )
             runner = web.AppRunner(
@@ -129,6 +140,8 @@ class Node:
                     "choose another with --port"
                 ) from None
         except BaseException:
+            if desk is not None:
+                await desk.stop()
             await front.close()
             raise
         port = int(runner.addresses[0][1])
@@ -144,7 +157,7 @@ class Node:
         _log.info(
             "serving", host=listening.host, port=port, udp_port=listening.udp_port, tcp_port=front.tcp_port
         )
-        return cls(settings, front, rooms, signal, runner, listening)
+        return cls(settings, front, rooms, signal, desk, runner, listening)
 
     def begin_drain(self) -> None:
         """Take no new calls; those in progress go on."""
@@ -218,6 +231,7 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.desk.stop()
         await self.front.close()
         _log.info("stopped")
 

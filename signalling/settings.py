@@ -246,6 +246,8 @@ class ApiSettings(_Group):
     """Seconds of the first wait; it doubles with each further failure, up to a quarter of an hour."""
     logins_per_minute: Seconds = 30.0
     """Logins a minute from one address."""
+    presses_per_minute: Seconds = 20.0
+    """Requests for help a minute of one student."""
     requests_per_s: Seconds = 50.0
     """Requests a second of one actor, sustained."""
     request_burst: Count = 200

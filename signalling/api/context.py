@@ -9,14 +9,24 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from mediaserver.room.control import RoomControl
+from signalling.api.event_views import People
 from signalling.api.identity import Authenticator, StaffDirectory
-from signalling.api.limits import Lockout, Rate, RateLimiter
+from signalling.api.limits import Concurrency, Lockout, Rate, RateLimiter
 from signalling.api.passwords import Passwords
 from signalling.api.roles import Role
 from signalling.errors import ConfigurationError
 from signalling.livekit.server import client_address, parse_networks
+from signalling.service.desk_service import DeskService
+from signalling.service.feed import EventFeed
+from signalling.service.live_board import LiveBoard
+from signalling.service.lookups import Lookups
+from signalling.service.presence import ConsolePresence
+from signalling.service.tokens import TokenMint
 from signalling.settings import Settings
+from signalling.store.attachments import ClassStatsLog, Files
 from signalling.store.idempotency import IdempotencyKeys
+from signalling.store.queries import Queries
 
 
 def _utc_now() -> datetime.datetime:
@@ -39,8 +49,21 @@ class Api:
     accounts: StaffDirectory
     idempotency: IdempotencyKeys
     passwords: Passwords
+    desk: DeskService
+    queries: Queries
+    lookups: Lookups
+    files: Files
+    class_stats: ClassStatsLog
+    board: LiveBoard
+    feed: EventFeed
+    control: RoomControl
+    mint: TokenMint
+    presence: ConsolePresence
     clock: ApiClock = field(default_factory=ApiClock)
     version: str = "0"
+    node_id: str = ""
+    draining: Callable[[], bool] = lambda: False
+    """Whether new calls are refused."""
     openapi: str | None = None
     """The rendered document, once it was asked for."""
 
@@ -48,7 +71,13 @@ class Api:
         api = self.settings.api
         self.requests = RateLimiter(Rate(api.requests_per_s, api.request_burst))
         self.logins = RateLimiter(Rate(api.logins_per_minute / 60, api.logins_per_minute))
+        self.presses = RateLimiter(Rate(api.presses_per_minute / 60, api.presses_per_minute))
+        self.streams = Concurrency(api.event_streams_per_actor)
+        self.people = People(self.lookups)
+        self.feed.on_event(self.people.learn)
         self.lockout = Lockout(api.failed_logins, api.lockout_s)
+        self.signing_key = next(iter(self.settings.secrets.items()))
+        """Key and secret of what this server mints itself."""
         self._proxies = parse_networks(self.settings.trusted_proxies)
         self.authenticator = Authenticator(
             self.accounts,

@@ -65,6 +65,7 @@ class RaisehandClaim(BaseModel):
     role: Role
     profile: Profile = Profile()
     call: ShortText = Field(default="", description="Of a guest: the call it was invited to.")
+    guardian_of: ShortText = Field(default="", description="Of a guardian: for whom it decides.")
 
 
 class PlatformClaims(BaseModel):
@@ -131,6 +132,7 @@ def verify_platform_token(
         name=content.name,
         profile=MappingProxyType(profile),
         call=content.raisehand.call,
+        guardian_of=content.raisehand.guardian_of,
         key=content.iss,
     )
 
@@ -146,11 +148,14 @@ def mint_platform_token(
     name: str = "",
     profile: Mapping[str, Any] | None = None,
     call: str = "",
+    guardian_of: str = "",
 ) -> str:
     """A platform token, as a host platform makes it (docs/integrating.md)."""
     claim: dict[str, Any] = {"role": str(role), "profile": dict(profile or {})}
     if call:
         claim["call"] = call
+    if guardian_of:
+        claim["guardian_of"] = guardian_of
     return jwt.encode(
         {
             "iss": key,

@@ -78,3 +78,27 @@ class Lockout:
     def succeeded(self, key: str) -> None:
         """Forget the failures."""
         self._failures.pop(key, None)
+
+
+class Concurrency:
+    """How many of something each key has at once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count: dict[str, int] = {}
+
+    def enter(self, key: str) -> bool:
+        """Whether one more is allowed; counts it if so."""
+        count = self._count.get(key, 0)
+        if count >= self._most:
+            return False
+        self._count[key] = count + 1
+        return True
+
+    def leave(self, key: str) -> None:
+        """One less."""
+        count = self._count.get(key, 0) - 1
+        if count > 0:
+            self._count[key] = count
+        else:
+            self._count.pop(key, None)

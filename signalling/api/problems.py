@@ -38,7 +38,6 @@ PROBLEMS: dict[str, ProblemKind] = {
     "not_acceptable": ProblemKind(406, "None of the accepted media types can be given"),
     "conflict": ProblemKind(409, "Somebody was faster; look again"),
     "idempotency_conflict": ProblemKind(409, "The idempotency key was used for another request"),
-    "offer_gone": ProblemKind(410, "The offer was withdrawn or has expired"),
     "too_large": ProblemKind(413, "The body is larger than allowed"),
     "unsupported_media_type": ProblemKind(415, "The body's media type is not accepted"),
     "invalid": ProblemKind(422, "Some fields are not as they should be"),

@@ -201,6 +201,12 @@ class MessageBody(Request):
         return self
 
 
+class FileQuery(Query):
+    """What the file is called."""
+
+    name: Line = "file"
+
+
 class ConsentBody(Request):
     """What somebody decided about recording."""
 

@@ -42,6 +42,8 @@ class Actor:
     """What the host platform says of a student: `level`, `age`, `locale`, `courses` and more."""
     call: str = ""
     """Of a guest: the only call it may touch."""
+    guardian_of: str = ""
+    """Of a guest who is a guardian: for whom it decides."""
     session: str = ""
     """Id of the staff session, empty for platform tokens."""
     key: str = ""

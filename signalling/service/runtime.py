@@ -1,93 +1,240 @@
-"""The desk of one node, put together: store, service, tasks and API, from start to stop."""
+"""The desk of one node, put together: store, cluster, service, tasks and API, from start to stop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import datetime
+from collections.abc import Coroutine, Iterator
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
 
+from mediaserver.room.control import RoomControl
 from signalling.api.context import Api
 from signalling.api.gate import Gate
 from signalling.api.passwords import Passwords
 from signalling.api.routes import ROUTES
+from signalling.cluster.cluster import Cluster, ClusterConfig
+from signalling.desk.commands import PutQueue, ReportLeft
+from signalling.desk.errors import Refusal
+from signalling.desk.model import (
+    SYSTEM,
+    AssignmentState,
+    Call,
+    Kind,
+    QueueConfig,
+    Routing,
+    StudentPresence,
+)
 from signalling.errors import ConfigurationError
-from signalling.service.samples import PASSWORD, STAFF
+from signalling.service.desk_service import DeskService
+from signalling.service.feed import EventFeed
+from signalling.service.leader import DeskLeader
+from signalling.service.live_board import LiveBoard
+from signalling.service.lookups import Lookups
+from signalling.service.presence import GRACE_S, ConsolePresence
+from signalling.service.rooms import RoomConductor, RoomReporter
+from signalling.service.samples import add_sample_accounts, add_sample_desk
+from signalling.service.sounds import Sounds
+from signalling.service.tokens import TokenMint
 from signalling.settings import Settings
 from signalling.store import migrate
-from signalling.store.accounts import Accounts, StaffAccount
+from signalling.store.accounts import Accounts
+from signalling.store.attachments import ClassStatsLog, Files
 from signalling.store.engine import Database
-from signalling.store.errors import StoreError, UniquenessError
+from signalling.store.errors import StoreError
 from signalling.store.idempotency import IdempotencyKeys
+from signalling.store.leases import Leases
+from signalling.store.queries import Queries
+from signalling.store.relay import Feed, Relay
+from signalling.store.unit_of_work import DeskStore
+
+DRAIN_S: Final = 2.0
+"""Seconds at stop for telling the desk who left."""
 
 _log = structlog.get_logger("desk")
+
+
+def _utc_now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 class DeskRuntime:
     """Everything of a node that is not media. `start`, serve `routes`, `stop`."""
 
-    def __init__(self, settings: Settings, database: Database, passwords: Passwords, api: Api) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, cluster: Cluster, control: RoomControl
+    ) -> None:
+        node_id = cluster.config.node_id
         self.settings = settings
         self.database = database
-        self.passwords = passwords
-        self.api = api
-        self._gate = Gate(api, ROUTES)
+        self.cluster = cluster
+        self.store = DeskStore(database)
+        self.queries = Queries(database)
+        self.service = DeskService(self.store, cluster.wakeups)
+        self.board = LiveBoard(self.store, self.queries)
+        self.feed = EventFeed(Feed(database), Relay(database, node_id), cluster.wakeups)
+        sounds = Sounds(settings.desk.sounds) if settings.desk.music else None
+        if sounds is not None:
+            sounds.load_all()
+        self.conductor = RoomConductor(control, self.queries, sounds, lambda: self.board.policy)
+        self.reporter = RoomReporter(self.service, self.conductor, control)
+        self.leader = DeskLeader(self.service, self.board, self.queries, Leases(database), node_id, _utc_now)
+        self.presence = ConsolePresence(cluster.presence, self.service, self._talks, grace_s=GRACE_S)
+        self.passwords = Passwords()
+        self.accounts = Accounts(database)
+        self.api = Api(
+            settings=settings,
+            accounts=self.accounts,
+            idempotency=IdempotencyKeys(database),
+            passwords=self.passwords,
+            desk=self.service,
+            queries=self.queries,
+            lookups=Lookups(database),
+            files=Files(database),
+            class_stats=ClassStatsLog(database),
+            board=self.board,
+            feed=self.feed,
+            control=control,
+            mint=TokenMint(*next(iter(settings.secrets.items()))),
+            presence=self.presence,
+            version=_version(),
+            node_id=node_id,
+        )
+        self._gate = Gate(self.api, ROUTES)
+        self.service.on_outcome(self.board.on_outcome)
+        self.service.on_outcome(self.conductor.on_outcome)
+        control.watch(self.reporter.on_event)
         self.tasks: list[asyncio.Task[None]] = []
         """Owned by the node: one that ends ends the node."""
 
     @classmethod
-    async def start(cls, settings: Settings) -> DeskRuntime:
-        """Open the store and make everything ready.
+    async def start(cls, settings: Settings, control: RoomControl, *, node_id: str) -> DeskRuntime:
+        """Open the store, reach Redis and begin to work.
 
-        Raises ConfigurationError when the database cannot be used.
+        Raises ConfigurationError when the database or Redis cannot be used.
         """
         try:
             database = await Database.open(settings.database, settings.data_dir)
         except StoreError as error:
             raise ConfigurationError(f"database: {error}") from None
-        passwords = Passwords()
+        cluster: Cluster | None = None
+        runtime: DeskRuntime | None = None
         try:
             await migrate.prepare(database)
-            accounts = Accounts(database)
-            if settings.dev:
-                await add_sample_accounts(accounts, passwords)
-            api = Api(settings, accounts, IdempotencyKeys(database), passwords, version=_version())
-            return cls(settings, database, passwords, api)
+            config = ClusterConfig(node_id, settings.data_dir, settings.redis, settings.secrets)
+            cluster = await Cluster.start(config)
+            runtime = cls(settings, database, cluster, control)
+            await runtime._begin()
         except BaseException as error:
-            passwords.close()
-            await database.close()
+            if runtime is not None:
+                await runtime.stop()
+            else:
+                if cluster is not None:
+                    await cluster.stop()
+                await database.close()
             if isinstance(error, StoreError):
                 raise ConfigurationError(f"database: {error}") from None
             raise
+        return runtime
+
+    async def _begin(self) -> None:
+        await self._apply_settings()
+        if self.settings.dev:
+            await add_sample_accounts(self.accounts, self.passwords)
+            await add_sample_desk(self.service, self.queries, self.settings.desk)
+        await self._set_routing()
+        await self.board.open(self.feed)
+        if not self.settings.redis:
+            await self._report_absent()
+        for name, work in (
+            ("event relay", self.feed.run_relay()),
+            ("event feed", self.feed.run_reader()),
+            ("board", self.board.run()),
+            ("desk leader", self.leader.run()),
+            ("room reports", self.reporter.run()),
+        ):
+            self._own(name, work)
+
+    def _own(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks.append(asyncio.create_task(work, name=name))
+
+    async def _apply_settings(self) -> None:
+        """What the configuration says of the whole desk goes into the stored policy."""
+        desk = self.settings.desk
+        policy = await self.store.policy()
+        wanted = replace(policy, agents_told=desk.tell_agents, abandon_after_s=desk.rejoin_s)
+        if wanted != policy:
+            await self.store.put_policy(wanted)
+
+    async def _set_routing(self) -> None:
+        """A desk without any queue gets one; `desk.routing: external` holds for all queues."""
+        desk = self.settings.desk
+        queues = await self.queries.queues()
+        if not queues:
+            policy = await self.store.policy()
+            queues = [QueueConfig(policy.default_queue, offer_timeout_s=desk.offer_timeout_s)]
+            await self.service.execute(PutQueue(by=SYSTEM, config=queues[0]))
+        if desk.routing != Routing.EXTERNAL.value:
+            return
+        for queue in await self.queries.queues():
+            wanted = replace(queue, routing=Routing.EXTERNAL, external_deadline_s=desk.external_deadline_s)
+            if wanted != queue:
+                await self.service.execute(PutQueue(by=SYSTEM, config=wanted))
+
+    async def _report_absent(self) -> None:
+        """This node is alone and has just started: whoever was in a room is not in it any more."""
+        for call in await self.queries.unfinished_calls():
+            if call.kind is Kind.CHAT or not call.open:
+                continue
+            for identity, fence in _present(call):
+                try:
+                    await self.service.execute(
+                        ReportLeft(by=SYSTEM, call=call.id, identity=identity, fence=fence)
+                    )
+                except Refusal as refusal:
+                    _log.info("nobody to miss", call=call.id, code=refusal.code)
+
+    def _talks(self, agent: str) -> bool:
+        """Whether an agent's media is connected, on any node."""
+        return any(
+            assignment.agent == agent and assignment.state is AssignmentState.LIVE
+            for call in self.board.board.desk.calls.values()
+            if call.kind is not Kind.CHAT
+            for assignment in call.live_assignments
+        )
 
     def routes(self) -> Iterator[web.RouteDef]:
         """The routes below `/v1`."""
         return self._gate.routes()
 
     async def stop(self) -> None:
-        """End the tasks and close the store."""
+        """End the tasks and close the store. Call it after the rooms were closed."""
+        if self.tasks:
+            await self.reporter.drain(DRAIN_S)
+        await self.presence.close()
+        await self.conductor.close()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.leader.resign()
+        await self.cluster.stop()
         self.passwords.close()
         await self.database.close()
 
 
-async def add_sample_accounts(accounts: Accounts, passwords: Passwords) -> None:
-    """The accounts of `--dev`, where they are missing."""
-    present = {account.username for account in await accounts.all()}
-    missing = [person for person in STAFF if person.username not in present]
-    if not missing:
-        return
-    hashed = await passwords.hash(PASSWORD)  # one for all: the password is the same and printed anyway
-    for person in missing:
-        account = StaffAccount(person.username, person.username, person.name, person.role, hashed)
-        try:
-            await accounts.add(account)
-        except UniquenessError:  # another node was faster
-            _log.debug("sample account exists", username=person.username)
+def _present(call: Call) -> Iterator[tuple[str, int | None]]:
+    if call.presence is StudentPresence.PRESENT:
+        yield call.student.id, None
+    for guest in call.guests:
+        if guest.joined:
+            yield guest.identity, guest.fence
+    for assignment in call.live_assignments:
+        if assignment.state is AssignmentState.LIVE:
+            yield assignment.agent, assignment.fence
 
 
 def _version() -> str:

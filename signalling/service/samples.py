@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
+
+from signalling.api.passwords import Passwords
+from signalling.desk.commands import PutAgent, PutQueue
+from signalling.desk.model import SYSTEM, AgentId, AgentProfile, Overflow, QueueConfig, QueueId
+from signalling.service.desk_service import DeskService
+from signalling.settings import DeskSettings
+from signalling.store.accounts import Accounts, StaffAccount
+from signalling.store.errors import UniquenessError
+from signalling.store.queries import Queries
+
 PASSWORD = "raisehand"  # noqa: S105  (of sample accounts, on loopback, printed at start)
 
 
@@ -27,6 +38,7 @@ class SampleQueue:
     name: str
     topics: tuple[str, ...]
     vip_only: bool = False
+    overflow: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,7 @@ QUEUES = (
     ),
     SampleQueue("teaching", "教学服务", ("homework", "replay", "schedule", "teacher")),
     SampleQueue("sales", "课程顾问", ("course", "price", "refund", "renewal")),
-    SampleQueue("vip", "VIP 专属", (), vip_only=True),
+    SampleQueue("vip", "VIP 专属", (), vip_only=True, overflow=(("technical", 10.0),)),
 )
 
 STAFF = (
@@ -76,3 +88,50 @@ STUDENTS = (
     SampleStudent("student-3", "Tom", (("age", 16), ("locale", "en"), ("class_id", "302"))),
     SampleStudent("teacher-1", "郑老师", (("age", 35), ("locale", "zh-CN"), ("class_id", "301"))),
 )
+
+_log = structlog.get_logger("samples")
+
+
+async def add_sample_accounts(accounts: Accounts, passwords: Passwords) -> None:
+    """The accounts of `--dev`, where they are missing."""
+    present = {account.username for account in await accounts.all()}
+    missing = [person for person in STAFF if person.username not in present]
+    if not missing:
+        return
+    hashed = await passwords.hash(PASSWORD)  # one for all: the password is the same and printed anyway
+    for person in missing:
+        account = StaffAccount(person.username, person.username, person.name, person.role, hashed)
+        try:
+            await accounts.add(account)
+        except UniquenessError:  # another node was faster
+            _log.debug("sample account exists", username=person.username)
+
+
+async def add_sample_desk(service: DeskService, queries: Queries, settings: DeskSettings) -> None:
+    """Queues and agents of `--dev`, where they are missing."""
+    queues = {queue.id for queue in await queries.queues()}
+    for sample in QUEUES:
+        if QueueId(sample.id) not in queues:
+            config = QueueConfig(
+                QueueId(sample.id),
+                name=sample.name,
+                topics=frozenset(sample.topics),
+                vip_only=sample.vip_only,
+                overflow=tuple(Overflow(QueueId(queue), after_s) for queue, after_s in sample.overflow),
+                offer_timeout_s=settings.offer_timeout_s,
+            )
+            await service.execute(PutQueue(by=SYSTEM, config=config))
+    agents = {agent.id for agent in await queries.agents()}
+    for person in STAFF:
+        supervises = person.role == "supervisor"
+        if (person.queues or supervises) and AgentId(person.username) not in agents:
+            profile = AgentProfile(
+                AgentId(person.username),
+                name=person.name,
+                queues=frozenset(QueueId(queue) for queue in person.queues),
+                skills=dict(person.skills),
+                languages=frozenset(person.languages),
+                supervisor=supervises,
+                routable=not supervises,
+            )
+            await service.execute(PutAgent(by=SYSTEM, profile=profile))

@@ -1,0 +1,214 @@
+"""Events as each role may see them.
+
+Supervisors see everything; services all but what is for supervisors only; agents what happens in their calls;
+students and guests what concerns them, in a form made for them. A row here is the only way out: an event type
+without a row for students does not reach them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from signalling.api.roles import Actor, Role
+from signalling.desk import events as e
+from signalling.desk.events import Scope
+from signalling.desk.model import ActorRole
+from signalling.service.lookups import Lookups
+from signalling.store.relay import StoredEvent
+
+REMEMBERED_CALLS: Final = 20_000
+"""Calls whose people are remembered."""
+
+REVIEWED: Final = frozenset({"call.ended", "call.closed", "rating.created", "wrapup.created"})
+"""What reviewers follow."""
+
+_LOUD = frozenset({"talk", "barge"})
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class CallPeople:
+    """Who has to do with a call, as its events say."""
+
+    student: str
+    agents: set[str] = field(default_factory=set)
+
+
+class People:
+    """Who belongs to which call; learnt from the feed, read from the store where that began later."""
+
+    def __init__(self, lookups: Lookups) -> None:
+        self._lookups = lookups
+        self._calls: OrderedDict[str, CallPeople] = OrderedDict()
+
+    def learn(self, stored: StoredEvent) -> None:
+        """Take note of an event; called for every one, in order."""
+        if stored.call_id is None:
+            return
+        if stored.type == e.CallOpened.TYPE:
+            self._keep(stored.call_id, CallPeople(stored.student_id or ""))
+        elif stored.type == e.AssignmentStarted.TYPE:
+            people = self._calls.get(stored.call_id)
+            if people is not None:
+                people.agents.add(stored.payload["data"]["assignment"]["agent"])
+
+    def _keep(self, call: str, people: CallPeople) -> None:
+        self._calls[call] = people
+        while len(self._calls) > REMEMBERED_CALLS:
+            self._calls.popitem(last=False)
+
+    async def of(self, stored: StoredEvent) -> CallPeople:
+        """The people of an event's call. Raises StoreError."""
+        if stored.call_id is None:
+            return CallPeople(stored.student_id or "")
+        people = self._calls.get(stored.call_id)
+        if people is None:
+            agents = await self._lookups.agents_of_call(stored.call_id)
+            people = CallPeople(stored.student_id or "", agents)
+            self._keep(stored.call_id, people)
+        return people
+
+
+def public_event(
+    stored: StoredEvent, actor: Actor, people: CallPeople, names: Mapping[str, str]
+) -> Json | None:
+    """The event as the actor may see it; None: not at all."""
+    try:
+        event = stored.event()
+    except ValueError:  # a newer node's; only those who see everything get it
+        return _envelope(stored, stored.payload.get("data", {}), inside=True) if actor.leads else None
+    if actor.role in (Role.STUDENT, Role.GUEST):
+        return _for_outsider(stored, event, actor, people, names)
+    if not _may_see(event, stored, actor, people):
+        return None
+    data = event.data()
+    if isinstance(event, e.AgentChanged) and actor.role is Role.AGENT and event.agent != actor.id:
+        data = {"state": event.state.value, "activity": event.activity.value}
+    return _envelope(stored, data, inside=True)
+
+
+def _may_see(event: e.Event, stored: StoredEvent, actor: Actor, people: CallPeople) -> bool:
+    if actor.role in (Role.SUPERVISOR, Role.ADMIN):
+        return True
+    if actor.role is Role.REVIEWER:
+        return event.TYPE in REVIEWED
+    if event.scope is Scope.SUPERVISORS:
+        return False
+    if actor.role is Role.SERVICE:
+        return True
+    if isinstance(event, e.AgentEvent | e.QueueChanged):
+        return True
+    if isinstance(event, e.OfferCreated):
+        return event.offer.agent == actor.id or actor.id in people.agents
+    if isinstance(event, e.OfferEnded):
+        return event.agent == actor.id or actor.id in people.agents
+    return stored.call_id is not None and actor.id in people.agents
+
+
+def _envelope(stored: StoredEvent, data: Mapping[str, Any], *, inside: bool) -> Json:
+    event: Json = {
+        "id": stored.event_id,
+        "type": stored.type,
+        "at": stored.at.isoformat(),
+        "call": stored.call_id,
+        "data": dict(data),
+    }
+    if inside:
+        event["of"] = {"stream": stored.stream, "id": stored.aggregate_id, "sequence": stored.sequence}
+        event["by"] = stored.payload.get("by")
+    return event
+
+
+# For students and guests --------------------------------------------------------------------------------
+
+
+def _person(identity: str, kind: ActorRole, names: Mapping[str, str]) -> Json:
+    return {"identity": identity, "name": names.get(identity, ""), "kind": kind.value}
+
+
+def _participant(event: e.ParticipantEvent, names: Mapping[str, str]) -> Json:
+    return _person(event.identity, event.kind, names)
+
+
+def _message(event: e.MessageCreated | e.TicketMessage, names: Mapping[str, str]) -> Json:
+    return {
+        "id": event.message,
+        "author": event.author,
+        "name": names.get(event.author, ""),
+        "role": event.author_role.value,
+        "text": event.text,
+        "files": event.data()["files"],
+    }
+
+
+def _agent(event: e.CallAccepted | e.CallConnected | e.TransferCompleted, names: Mapping[str, str]) -> Json:
+    return {"agent": {"id": event.agent, "name": names.get(event.agent or "", "")}}
+
+
+_OUTSIDE: Final[Mapping[type[e.Event], Callable[[Any, Mapping[str, str]], Json]]] = {
+    e.CallQueued: lambda event, _: {"queue": event.queue, "reason": event.reason.value},
+    e.CallAccepted: _agent,
+    e.CallConnected: _agent,
+    e.CallHeld: lambda _, __: {},
+    e.CallResumed: lambda _, __: {},
+    e.CallUpgraded: lambda event, _: {"kind": event.after.value},
+    e.CallSummoned: lambda event, _: {"until": event.until.isoformat()},
+    e.CallEnded: lambda event, _: {"reason": event.reason.value},
+    e.ParticipantJoined: _participant,
+    e.ParticipantAway: _participant,
+    e.ParticipantLeft: _participant,
+    e.TransferStarted: lambda event, _: {"kind": event.transfer.kind.value},
+    e.TransferCompleted: _agent,
+    e.MessageCreated: _message,
+    e.ConsentChanged: lambda event, _: {
+        "participant": event.consent.participant,
+        "decision": event.consent.decision.value,
+        "by": event.consent.by.value,
+    },
+    e.RatingCreated: lambda event, _: {"stars": event.rating.stars},
+    e.TicketOpened: lambda event, _: {"ticket": event.opened.number, "state": event.opened.state.value},
+    e.TicketChanged: lambda event, _: {"state": event.after.value},
+    e.TicketMessage: _message,
+    e.TicketScheduled: lambda event, _: {"kind": event.due.kind.value, "at": event.due.at.isoformat()},
+}
+"""What students are told, by event."""
+
+_GUARDIAN: Final = (e.ConsentChanged, e.CallEnded)
+_GUEST_NOT: Final = (e.RatingCreated, e.TicketEvent)
+_TOLD_ANYWAY: Final = (e.TransferStarted,)
+"""Events for staff of which the student gets a short form."""
+
+
+def _for_outsider(
+    stored: StoredEvent, event: e.Event, actor: Actor, people: CallPeople, names: Mapping[str, str]
+) -> Json | None:
+    if actor.role is Role.STUDENT:
+        if people.student != actor.id:
+            return None
+    elif (
+        stored.call_id != actor.call
+        or isinstance(event, _GUEST_NOT)
+        or (actor.guardian_of and not isinstance(event, _GUARDIAN))
+    ):
+        return None
+    if isinstance(event, e.SupervisionChanged):
+        return _supervision(stored, event, names)
+    build = _OUTSIDE.get(type(event))
+    if build is None or (event.scope is not Scope.PARTICIPANTS and not isinstance(event, _TOLD_ANYWAY)):
+        return None
+    return _envelope(stored, build(event, names), inside=False)
+
+
+def _supervision(stored: StoredEvent, event: e.SupervisionChanged, names: Mapping[str, str]) -> Json | None:
+    """A supervisor who begins to talk joins, as far as the student knows; one who falls silent leaves."""
+    before, after = event.before.value in _LOUD, event.after.value in _LOUD
+    if before == after:
+        return None
+    data = _person(event.supervisor, ActorRole.AGENT, names)
+    shown = _envelope(stored, data, inside=False)
+    shown["type"] = e.ParticipantJoined.TYPE if after else e.ParticipantLeft.TYPE
+    return shown

@@ -1,0 +1,163 @@
+"""What one node does for all: asking agents, and everything that is due.
+
+The leader holds a lease of the database. Each offer is made in a transaction that checks the lease and both
+aggregates again, so that a leader that slept past its lease does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from signalling.desk.board import Match
+from signalling.desk.commands import Command, TicketDue
+from signalling.desk.errors import Refusal
+from signalling.desk.model import SYSTEM, TicketId
+from signalling.service.desk_service import DeskService
+from signalling.service.live_board import LiveBoard
+from signalling.store.errors import LeaseLostError, StoreError
+from signalling.store.leases import Lease, Leases
+from signalling.store.queries import Queries
+
+LEASE: Final = "desk-leader"
+LEASE_S: Final = 5.0
+"""Life of the lease: how long nobody is asked after the leader was killed."""
+RENEW_S: Final = 1.5
+"""Seconds between renewals."""
+CANDIDATE_S: Final = 1.0
+"""Seconds between attempts of the others to become leader."""
+AT_ONCE: Final = 8
+"""Offers made side by side."""
+LOOK_S: Final = 1.0
+"""Longest pause between looks at what is due: tickets have no place on the board."""
+FAILED_FOR: Final = timedelta(seconds=0.5)
+"""How long a match that did not hold is not tried again: the board is being mended meanwhile."""
+RETRY_S: Final = 0.5
+
+_log = structlog.get_logger("leader")
+
+
+class DeskLeader:
+    """One node's attempt at leading; `run` is an owned task."""
+
+    def __init__(
+        self,
+        service: DeskService,
+        board: LiveBoard,
+        queries: Queries,
+        leases: Leases,
+        holder: str,
+        utc_now: Callable[[], datetime],
+    ) -> None:
+        self._service = service
+        self._board = board
+        self._queries = queries
+        self._leases = leases
+        self._holder = holder
+        self._utc_now = utc_now
+        self._lease: Lease | None = None
+        self._renewed: float = 0.0
+        self._looked: datetime | None = None
+        self._failed: dict[tuple[str, str], datetime] = {}
+        """Matches that did not hold, not to be tried again before."""
+        self.offers = 0
+        """Offers made since the start."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this node leads, as far as it knows."""
+        return self._lease is not None
+
+    async def run(self) -> None:
+        """Lead whenever nobody else does."""
+        while True:
+            try:
+                lease = await self._hold()
+                if lease is None:
+                    await asyncio.sleep(CANDIDATE_S)
+                    continue
+                if not await self._step(lease):
+                    await self._rest()
+            except LeaseLostError:
+                _log.info("another node leads now")
+                self._lease = None
+            except StoreError as error:
+                _log.warning("nothing can be decided now", reason=str(error))
+                await asyncio.sleep(RETRY_S)
+            except Exception:
+                _log.exception("a step of the leader failed")
+                await asyncio.sleep(RETRY_S)
+
+    async def resign(self) -> None:
+        """Let another node lead at once."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            with contextlib.suppress(StoreError):
+                await self._leases.release(lease)
+
+    async def _hold(self) -> Lease | None:
+        clock = asyncio.get_running_loop().time()
+        if self._lease is None:
+            self._lease = await self._leases.acquire(LEASE, self._holder, LEASE_S)
+            self._renewed = clock
+        elif clock - self._renewed >= RENEW_S:
+            self._lease = await self._leases.renew(self._lease, LEASE_S)
+            self._renewed = clock
+        return self._lease
+
+    async def _rest(self) -> None:
+        """Until the board changes or something is due."""
+        now = self._utc_now()
+        deadline = self._board.next_deadline()
+        patience_s = LOOK_S
+        if deadline is not None:
+            patience_s = min(patience_s, max(0.0, (deadline - now).total_seconds()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._board.changed.wait()
+
+    async def _step(self, lease: Lease) -> bool:
+        """Carry out what is due and ask whom there is to ask; whether there was anything."""
+        self._board.changed.clear()
+        now = self._utc_now()
+        worked = False
+        for command in self._board.board.due(now):
+            worked |= await self._try(command, lease)
+        if self._looked is None or now - self._looked >= timedelta(seconds=LOOK_S):
+            self._looked = now
+            for due in await self._queries.due(now):
+                if due.stream == "ticket":
+                    worked |= await self._try(TicketDue(by=SYSTEM, ticket=TicketId(due.id)), lease)
+        self._failed = {pair: until for pair, until in self._failed.items() if until > now}
+        matches = [
+            match for match in self._board.board.matches(now) if (match.call, match.agent) not in self._failed
+        ]
+        for start in range(0, len(matches), AT_ONCE):
+            made = await asyncio.gather(
+                *(self._ask(match, lease) for match in matches[start : start + AT_ONCE])
+            )
+            worked |= any(made)
+        return worked
+
+    async def _try(self, command: Command, lease: Lease) -> bool:
+        try:
+            return bool((await self._service.execute(command, lease=lease)).events)
+        except Refusal as refusal:
+            _log.warning("what is due was refused", command=command.TYPE, code=refusal.code)
+            return False
+
+    async def _ask(self, match: Match, lease: Lease) -> bool:
+        try:
+            await self._service.execute(match.command(), lease=lease)
+        except Refusal as refusal:  # the board was behind
+            _log.info("a match no longer holds", call=match.call, agent=match.agent, code=refusal.code)
+            self._board.suspect(match.call, match.agent)
+            self._failed[match.call, match.agent] = self._utc_now() + FAILED_FOR
+            return False
+        self.offers += 1
+        return True

@@ -30,7 +30,18 @@ Json = dict[str, Any]
 _DEADLINE_S = 20.0  # one request
 _RECONNECT_S = 0.1  # between two attempts to get the event stream back
 _HEARTBEAT_S = 10.0
-_NORMAL_CLOSE = (1000, 1001)
+_REFUSALS = {4401: "unauthenticated", 4403: "forbidden", 4429: "rate_limited"}
+"""Close codes that say that coming back would not help."""
+_MOMENTARY = frozenset({"call.position"})
+"""Events that are not kept: they carry the id of the last one that is."""
+
+
+class _RefusedError(Exception):
+    """The server ended the event stream for good."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(_REFUSALS[code])
 
 
 class ProblemError(Exception):
@@ -360,9 +371,10 @@ class EventStream:
         """All that came, oldest first."""
         self.doubled: list[int] = []
         """Ids that came twice or out of order; must stay empty."""
+        self.lost: list[int] = []
+        """Where the server said that older events are no longer kept."""
         self.connects = 0
-        self.refused: str = ""
-        """Why the server ended the stream for good."""
+        """How often the server said that the stream is ready."""
 
     async def __aenter__(self) -> EventStream:
         return await self.open()
@@ -407,8 +419,9 @@ class EventStream:
                 await self._read()
             except aiohttp.WSServerHandshakeError as error:
                 if error.status < 500:
-                    self.refused = f"{error.status} {error.message}"
                     raise ProblemError(error.status, {"detail": error.message}) from None
+            except _RefusedError as error:
+                raise ProblemError(error.code, {"code": str(error)}) from None
             except (aiohttp.ClientError, OSError):
                 pass
             await asyncio.sleep(_RECONNECT_S)
@@ -422,28 +435,31 @@ class EventStream:
             heartbeat=_HEARTBEAT_S,
         ) as socket:
             self._socket = socket
-            self.connects += 1
-            self._open.set()
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     self._keep(json.loads(message.data))
+            if socket.close_code is not None and socket.close_code in _REFUSALS:
+                raise _RefusedError(socket.close_code)
 
     def _keep(self, raw: Json) -> None:
-        if not isinstance(raw.get("id"), int | str) or "type" not in raw:
-            return  # a greeting or a keep-alive
-        event = DeskEvent(
-            int(raw["id"]),
-            raw["type"],
-            datetime.fromisoformat(raw["at"]),
-            raw.get("call"),
-            raw.get("data") or {},
-            time.monotonic(),
-            raw,
-        )
-        if self._after is not None and event.id <= self._after:
-            self.doubled.append(event.id)
+        kind = raw["type"]
+        if kind == "ready":
+            self.connects += 1
+            if self._after is None:
+                self._after = raw["id"]
+            self._open.set()
             return
-        self._after = event.id
+        if kind == "events.lost":
+            self.lost.append(raw["id"])
+            self._after = raw["id"]
+            return
+        at = datetime.fromisoformat(raw["at"])
+        event = DeskEvent(raw["id"], kind, at, raw.get("call"), raw.get("data") or {}, time.monotonic(), raw)
+        if kind not in _MOMENTARY:
+            if self._after is not None and event.id <= self._after:
+                self.doubled.append(event.id)
+                return
+            self._after = event.id
         self.events.append(event)
 
     def of(self, kind: str, *, call: str | None = None, since: float = 0.0, **data: Any) -> list[DeskEvent]:

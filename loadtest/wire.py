@@ -127,25 +127,24 @@ class WireClient:
         self._transport_sequence = 0
         self._arrivals: list[tuple[int, float]] = []
         self._feedback_count = 0
-        self._receive_sections = receive
+        self._sections: list[tuple[str, Outgoing | None]] = [("audio", None)] * receive[0]
+        self._sections += [("video", None)] * receive[1]
+        self._offers = 0
         self._remote_ufrag = self._remote_password = ""
         self._outgoing_body: dict[int, bytes] = {}
         self.own_ssrc = secrets.randbits(31) + 1
-        self.outgoing = [
-            Outgoing(
-                kind,
-                f"wire-{secrets.token_hex(6)}",
-                secrets.randbits(31) + 1,
-                secrets.randbits(31) + 1,
-                str(sum(receive) + number),
-            )
-            for number, kind in enumerate(publish)
-        ]
+        self.outgoing: list[Outgoing] = []
+        for kind in publish:
+            self._new_outgoing(kind)
         self.received: dict[int, Received] = {}
         self.packets_received = 0
         self.bytes_received = 0
         self.signals: list[rtc.SignalResponse] = []
         """Everything the server said since `join` returned, pongs left out."""
+        self.ice_restarts = 0
+        """Answers with other ICE credentials than the first one's."""
+        self.closed_by_server = asyncio.Event()
+        """Set when the signalling connection ended or the server said to leave."""
         self.on_packet: Callable[[bytes, float], None] | None = None
         """Called with each protected RTP packet; for latency measurements."""
         self.timings: dict[str, float] = {}
@@ -163,7 +162,7 @@ class WireClient:
         request = rtc.JoinRequest(
             client_info=models.ClientInfo(sdk=models.ClientInfo.GO, protocol=16, version="wire"),
             connection_settings=rtc.ConnectionSettings(auto_subscribe=True),
-            publisher_offer=rtc.SessionDescription(type="offer", sdp=self._offer(), id=1),
+            publisher_offer=self._next_offer(),
             add_track_requests=[self._add_track(stream) for stream in self.outgoing],
         )
         wrapped = rtc.WrappedJoinRequest(join_request=request.SerializeToString())
@@ -184,6 +183,36 @@ class WireClient:
         if self._feedback:
             self._tasks.append(asyncio.create_task(self._report()))
         return self
+
+    def _new_outgoing(self, kind: str) -> Outgoing:
+        stream = Outgoing(
+            kind,
+            f"wire-{secrets.token_hex(6)}",
+            secrets.randbits(31) + 1,
+            secrets.randbits(31) + 1,
+            str(len(self._sections)),
+        )
+        self._sections.append((kind, stream))
+        self.outgoing.append(stream)
+        return stream
+
+    async def publish(self, *kinds: str) -> list[Outgoing]:
+        """Announce further tracks and offer again; packets may be sent at once."""
+        assert self._ws is not None
+        streams = [self._new_outgoing(kind) for kind in kinds]
+        for stream in streams:
+            request = rtc.SignalRequest(add_track=self._add_track(stream))
+            await self._ws.send_bytes(request.SerializeToString())
+        await self._offer_again()
+        return streams
+
+    def _next_offer(self) -> rtc.SessionDescription:
+        self._offers += 1
+        return rtc.SessionDescription(type="offer", sdp=self._offer(), id=self._offers)
+
+    async def _offer_again(self) -> None:
+        assert self._ws is not None
+        await self._ws.send_bytes(rtc.SignalRequest(offer=self._next_offer()).SerializeToString())
 
     def _add_track(self, stream: Outgoing) -> rtc.AddTrackRequest:
         video = stream.kind == "video"
@@ -211,13 +240,11 @@ class WireClient:
 
     def _offer(self) -> str:
         digest = next(f for f in shared_certificate().getFingerprints() if f.algorithm == "sha-256")
-        kinds = ["audio"] * self._receive_sections[0] + ["video"] * self._receive_sections[1]
-        sections = [(kind, str(number), None) for number, kind in enumerate(kinds)]
-        sections += [(stream.kind, stream.mid, stream) for stream in self.outgoing]  # type: ignore[misc]
-        mids = [mid for _, mid, _ in sections]
-        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", f"a=group:BUNDLE {' '.join(mids)}"]
-        for kind, mid, stream in sections:
-            lines += self._section(kind, mid, stream)
+        mids = " ".join(str(number) for number in range(len(self._sections)))
+        origin = f"o=- 1 {self._offers} IN IP4 127.0.0.1"
+        lines = ["v=0", origin, "s=-", "t=0 0", f"a=group:BUNDLE {mids}"]
+        for number, (kind, stream) in enumerate(self._sections):
+            lines += self._section(kind, str(number), stream)
             lines += [
                 f"a=ice-ufrag:{self._ufrag}",
                 f"a=ice-pwd:{self._password}",
@@ -428,16 +455,26 @@ class WireClient:
         assert self._ws is not None
         async for message in self._ws:
             if message.type is not aiohttp.WSMsgType.BINARY:
-                return
+                break
             response = rtc.SignalResponse.FromString(message.data)
             kind = response.WhichOneof("message")
             if kind in ("pong", "pong_resp"):
                 continue
+            if kind == "leave":
+                self.closed_by_server.set()
             self.signals.append(response)
             if kind == "media_sections_requirement":
-                sdp = self._offer()
-                offer = rtc.SessionDescription(type="offer", sdp=sdp, id=2)
-                await self._ws.send_bytes(rtc.SignalRequest(offer=offer).SerializeToString())
+                needed = response.media_sections_requirement
+                self._sections += [("audio", None)] * needed.num_audios
+                self._sections += [("video", None)] * needed.num_videos
+                await self._offer_again()
+            elif kind == "answer":
+                self._notice_restart(response.answer.sdp)
+        self.closed_by_server.set()
+
+    def _notice_restart(self, answer: str) -> None:
+        if f"a=ice-ufrag:{self._remote_ufrag}" not in answer:
+            self.ice_restarts += 1
 
     async def _keep_alive(self) -> None:
         assert self._ws is not None

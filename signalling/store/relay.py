@@ -30,6 +30,9 @@ LEASE_S: Final = 5.0
 RENEW_BEFORE_S: Final = 3.0
 """The lease is renewed when less than this is left of it."""
 
+_BEYOND: Final = 2**63 - 1
+"""No id is as large; the databases' integers end here."""
+
 BATCH: Final = 500
 """Most events that get their ids in one transaction."""
 
@@ -165,6 +168,8 @@ class Feed:
 
     async def after(self, event_id: int, limit: int = BATCH) -> list[StoredEvent]:
         """The events that follow `event_id` in the feed, oldest first. Raises StoreError."""
+        if event_id >= _BEYOND:  # a client may send any number
+            return []
         statement = (
             sa.select(events).where(events.c.event_id > event_id).order_by(events.c.event_id).limit(limit)
         )

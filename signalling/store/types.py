@@ -14,8 +14,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-_SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
-
 JsonValue = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
@@ -41,14 +39,16 @@ class UtcDateTime(sa.types.TypeDecorator[datetime.datetime]):
         if value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone")
         value = value.astimezone(datetime.UTC)
-        return value if dialect.name == "postgresql" else value.strftime(_SQLITE_FORMAT)
+        if dialect.name == "postgresql":
+            return value
+        return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime.datetime | None:
         """The stored moment in UTC."""
         if value is None:
             return None
         if isinstance(value, str):
-            return datetime.datetime.strptime(value, _SQLITE_FORMAT).replace(tzinfo=datetime.UTC)
+            return datetime.datetime.fromisoformat(value).replace(tzinfo=datetime.UTC)
         assert isinstance(value, datetime.datetime)
         return value.astimezone(datetime.UTC)
 
@@ -72,7 +72,19 @@ def to_text(value: Any) -> str:
     Raises TypeError for what JSON has no word for, ValueError for NaN and infinities.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return clean_text(text.replace("\\u0000", "\\ufffd") if "\\u0000" in text else text)
+    if "\\u0000" in text:  # a zero byte, or somebody's text about one
+        text = json.dumps(_without_zeros(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return clean_text(text)
+
+
+def _without_zeros(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {_without_zeros(key): _without_zeros(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_zeros(item) for item in value]
+    return value
 
 
 def clean_text(text: str) -> str:

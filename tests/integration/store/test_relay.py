@@ -49,6 +49,8 @@ async def test_ids_have_no_gaps_and_events_read_back(store: DeskStore) -> None:
     assert await relay.run_once() == []
     assert await feed.newest_id() == 8
     assert await feed.oldest_id() == 1
+    assert await feed.after(10**30) == []
+    assert len(await feed.after(-1)) == 8
 
     trail = await feed.of("call", call_id)
     assert [event.type for event in trail] == ["call.opened", "call.queued", "offer.created"]

@@ -31,7 +31,7 @@ def token(key: str = "school", secret: str | None = None, **changes: Any) -> str
         "aud": AUDIENCE,
         "sub": "student-1",
         "name": "小明",
-        "exp": int(NOW.timestamp()) + 600,
+        "exp": int(NOW.timestamp()) + 86_400,
         "raisehand": {"role": "student", "profile": {"level": "vip", "age": 12, "hobby": "chess"}},
     }
     claims |= changes
@@ -52,7 +52,7 @@ def test_a_platform_token_says_who_and_what() -> None:
 
 
 def test_a_minted_token_is_accepted() -> None:
-    minted = mint_platform_token("school", KEYS["school"], subject="crm", role=Role.SERVICE, now=NOW)
+    minted = mint_platform_token("school", KEYS["school"], subject="crm", role=Role.SERVICE, now=datetime.datetime.now(datetime.UTC))
     assert verify_platform_token(minted, KEYS, FREE).role is Role.SERVICE
 
 

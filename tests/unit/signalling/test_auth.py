@@ -24,7 +24,7 @@ def token(secret: str = SECRET, algorithm: str = "HS256", **changes: Any) -> str
     claims: dict[str, Any] = {
         "iss": "key",
         "sub": "ann",
-        "exp": time.time() + 600,
+        "exp": time.time() + 86_400,
         "video": {"room": "lesson", "roomJoin": True},
     }
     claims |= changes

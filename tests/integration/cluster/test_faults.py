@@ -248,8 +248,9 @@ async def test_presence_survives_a_flush_and_a_freeze(valkey: Valkey, connect: C
     (li,) = [each for each in await ours.present(AGENTS) if each.who == "li"]
     assert sorted(li.where) == ["tab-1", "tab-2"]
 
-    for _ in range(2):
+    for _ in range(3):
         await valkey.flush()
+        await ours.look_for_losses()  # before the others could announce themselves again
         await eventually_is(names, ["li", "wang"])
     valkey.freeze()
     await eventually(lambda: not ours._redis.health.up)

@@ -19,6 +19,9 @@ SCREEN = rtc.TrackSource.SOURCE_SCREENSHARE
 TONE_AMPLITUDE = 0.02
 """From here on a tone counts as heard; it is sent with 0.3."""
 
+LOUD_RMS = 0.1
+"""Half of a tone's loudness: when its packets stop, decoders go on for a while and fade it out."""
+
 QUIET_EVENTS = frozenset({"active_speakers_changed", "connection_quality_changed", "token_refreshed"})
 """What a client is told from time to time without anybody coming, going or changing."""
 
@@ -126,12 +129,13 @@ class Person:
         )
 
     async def hears_no_more(self, other: Person, *, since: float, timeout_s: float = 5.0) -> float:
-        """Wait until the other's sound is gone; returns the seconds it was still heard after `since`."""
+        """Wait until the other's sound is gone; returns how long after `since` it was still loud."""
         await self.bot.wait_for_silence(other.identity, duration_s=0.3, timeout_s=timeout_s)
         watch = self.bot.audio_of(other.identity)
-        if watch is None or watch.last_audible_at is None:
+        if watch is None:
             return 0.0
-        return max(0.0, watch.last_audible_at - since)
+        loud = [at for at, level in watch.levels if level >= LOUD_RMS]
+        return max(0.0, loud[-1] - since) if loud else 0.0
 
     async def hears_music(self, cast: Collection[str], *, since: float, timeout_s: float = 15.0) -> float:
         """Wait until somebody outside `cast` is heard; returns when (monotonic) after `since` it began."""

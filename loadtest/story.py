@@ -378,7 +378,8 @@ class Story:
             music_at, still_heard_s = await asyncio.gather(
                 student.hears_music(self._cast, since=since), agent.hears_no_more(student, since=since)
             )
-            self._narrator.moment("hold_switch", max(still_heard_s, music_at - since))
+            self._narrator.moment("hold_switch", still_heard_s)
+            self._narrator.moment("hold_music", music_at - since)
             await asyncio.gather(
                 student.hears_no_more(agent, since=since), agent.hears_no_more(teacher, since=since)
             )

@@ -79,6 +79,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "accept_to_audio": ("接入 → 互相听到", "accept → both hear"),
     "accept_to_video": ("接入 → 互相看到", "accept → both see"),
     "hold_switch": ("保持", "hold"),
+    "hold_music": ("保持 → 听到音乐", "hold → music"),
     "resume_switch": ("恢复", "resume"),
     "transfer_switch": ("转接 → 听到专家", "transfer → specialist heard"),
     "transfer_silence": ("转接静音", "transfer silence"),

@@ -53,15 +53,16 @@ async def test_a_url_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+@pytest.mark.slow
 async def test_a_stuck_private_valkey_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signalling.cluster.cluster.STUCK_CHILD_S", 0.3)
+    monkeypatch.setattr("signalling.cluster.cluster.STUCK_CHILD_S", 1.0)
     monkeypatch.setattr("signalling.cluster.cluster.CHILD_LOOK_S", 0.05)
     cluster = await Cluster.start(ClusterConfig(node_id="ND_a", data_dir=tmp_path))
     child = cluster.child
     assert child is not None
     assert child.pid is not None
     os.kill(child.pid, signal.SIGSTOP)
-    await eventually(lambda: child.restarts == 1 and cluster.redis.health.up)
+    await eventually(lambda: child.restarts > 0 and cluster.redis.health.up)
     await cluster.stop()
 
 

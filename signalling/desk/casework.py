@@ -22,14 +22,13 @@ from signalling.desk.model import (
     EngagementState,
     Kind,
     MessageId,
-    ParkReason,
     Rating,
     Ticket,
     TicketState,
     Wrapup,
     derive_id,
 )
-from signalling.desk.queueing import begin, schedule, unpark
+from signalling.desk.queueing import begin, hand_to_human, schedule
 from signalling.desk.words import asks_for_human
 
 
@@ -240,8 +239,7 @@ def append_message(d: Draft, command: c.AppendMessage) -> None:
 def _human(d: Draft, ticket: Ticket, command: c.AppendMessage) -> None:
     open_call = d.desk.call_of(ticket.student.id)
     if open_call is not None:
-        if open_call.parked is not None and open_call.parked.reason is ParkReason.BOT:
-            unpark(d, open_call.id, "human")
+        hand_to_human(d, open_call.id)
         return
     wanted = routing.choose_queue(d.desk.queues, d.desk.policy, ticket.student, ticket.topic)
     queue = routing.staffed_queue(d.desk.queues, wanted, d.now)

@@ -122,6 +122,10 @@ class Event:
             if name not in _ENVELOPE
         }
 
+    def public_data(self) -> dict[str, Any]:
+        """The data without what is for staff only; for events of scope ``participants``."""
+        return self.data()
+
     def to_json(self) -> dict[str, Any]:
         """The whole event as a JSON object."""
         return {
@@ -200,6 +204,18 @@ class CallOpened(CallEvent):
         """Participants as well."""
         return Scope.PARTICIPANTS
 
+    def public_data(self) -> dict[str, Any]:
+        """Without profile and context."""
+        call = self.opened
+        return {
+            "ticket": call.ticket,
+            "kind": call.kind.value,
+            "queue": call.queue,
+            "topic": call.topic,
+            "severity": call.severity.value,
+            "callback": call.callback,
+        }
+
 
 class QueuedReason(StrEnum):
     """Why a call entered the queue."""
@@ -223,6 +239,10 @@ class CallQueued(CallEvent):
     def scope(self) -> Scope:
         """Participants as well."""
         return Scope.PARTICIPANTS
+
+    def public_data(self) -> dict[str, Any]:
+        """Without the notes of a transfer."""
+        return {"queue": self.queue, "reason": self.reason.value, "since": self.seek.since.isoformat()}
 
     def evolve(self, call: Call) -> Call:
         """Adds the primary seek."""
@@ -736,6 +756,11 @@ class TransferConsulting(TransferStep):
     TYPE: ClassVar[str] = "transfer.consulting"
     HAPPENING: ClassVar[TransferHappening] = TransferHappening.JOIN
 
+    @property
+    def scope(self) -> Scope:
+        """Participants as well: somebody is being asked to help."""
+        return Scope.PARTICIPANTS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferCompleted(TransferStep):
@@ -756,6 +781,11 @@ class TransferCancelled(TransferStep):
 
     TYPE: ClassVar[str] = "transfer.cancelled"
     HAPPENING: ClassVar[TransferHappening] = TransferHappening.CANCEL
+
+    @property
+    def scope(self) -> Scope:
+        """Participants as well: the music ends."""
+        return Scope.PARTICIPANTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1020,6 +1050,11 @@ class TicketOpened(TicketEvent):
     TYPE: ClassVar[str] = "ticket.opened"
     opened: Ticket
 
+    def public_data(self) -> dict[str, Any]:
+        """Without the profile."""
+        ticket = self.opened
+        return {"number": ticket.number, "topic": ticket.topic, "severity": ticket.severity.value}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketCall(TicketEvent):
@@ -1080,6 +1115,10 @@ class TicketScheduled(TicketEvent):
     TYPE: ClassVar[str] = "ticket.scheduled"
     due: Due
 
+    def public_data(self) -> dict[str, Any]:
+        """Without the note."""
+        return {"kind": self.due.kind.value, "due_at": self.due.at.isoformat()}
+
     def evolve(self, ticket: Ticket) -> Ticket:
         """Adds it."""
         return replace(ticket, dues=(*(d for d in ticket.dues if d.id != self.due.id), self.due))
@@ -1092,6 +1131,10 @@ class TicketUnscheduled(TicketEvent):
     TYPE: ClassVar[str] = "ticket.unscheduled"
     due: Due
     reason: str
+
+    def public_data(self) -> dict[str, Any]:
+        """Without the note."""
+        return {"kind": self.due.kind.value, "reason": self.reason}
 
     def evolve(self, ticket: Ticket) -> Ticket:
         """Removes it."""

@@ -180,13 +180,27 @@ def unpark(d: Draft, call: CallId, reason: str) -> None:
         d.emit(e.CallUnparked, call, reason=reason)
 
 
+def hand_to_human(d: Draft, call: CallId) -> None:
+    """The bot's turn is over: into the queue at once, or a call-back if nobody is at work at this hour."""
+    current = d.call(call)
+    if current.parked is None or current.parked.reason is not ParkReason.BOT:
+        return
+    unpark(d, call, "human")
+    if routing.staffed_queue(d.desk.queues, current.queue, d.now) is None:
+        opening = routing.next_opening(d.queue(current), d.now)
+        end(d, call, ClosedReason.CALLBACK)
+        schedule(d, current.ticket, DueKind.CALLBACK, opening or d.now + d.desk.policy.same_case, call)
+    else:
+        _ask_outside(d, call)
+
+
 def request_human(d: Draft, command: c.RequestHuman) -> None:
     """A bot hands over."""
     call = d.call(command.call)
     d.require(d.leads or d.is_student(call), "the student or a service")
     if not call.open:
         raise Refusal("call_closed", "the call has ended")
-    unpark(d, call.id, "human")
+    hand_to_human(d, call.id)
 
 
 # Offers

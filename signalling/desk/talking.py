@@ -24,7 +24,6 @@ from signalling.desk.model import (
     Kind,
     MessageId,
     Mode,
-    ParkReason,
     Seek,
     Target,
     Transfer,
@@ -35,6 +34,7 @@ from signalling.desk.model import (
 )
 from signalling.desk.queueing import (
     cancel_transfer,
+    hand_to_human,
     lower_hand,
     offer_failed,
     put_in,
@@ -481,7 +481,7 @@ def lower(d: Draft, command: c.LowerHand) -> None:
 
 
 def post_message(d: Draft, command: c.PostMessage) -> None:
-    """Chat. The student's words for "human" end a bot's or an outside routing layer's turn at once."""
+    """Chat. The student's words for "human" end a bot's turn at once."""
     call = _open(d, command.call)
     student = d.is_student(call)
     guest = call.guest(d.by.id) if d.by.role is ActorRole.GUEST else None
@@ -502,6 +502,5 @@ def post_message(d: Draft, command: c.PostMessage) -> None:
         files=command.files,
         staff_only=command.staff_only,
     )
-    parked = call.parked
-    if student and parked is not None and parked.reason is ParkReason.BOT and asks_for_human(command.text):
-        unpark(d, call.id, "human")
+    if student and asks_for_human(command.text):
+        hand_to_human(d, call.id)

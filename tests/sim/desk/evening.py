@@ -260,16 +260,15 @@ class Evening:
         self.at(min(3000.0, rng.lognormvariate(5.2, 0.6)), lambda: self.end(end))
 
     def end(self, command: c.EndCall) -> None:
+        """The talk is over, unless it is somebody else's by now: then a little later."""
         call = self.w.desk.calls[command.call]
         primary = call.primary
-        if (
-            call.open
-            and primary is not None
-            and primary.agent == command.by.id
-            and call.live_transfer is None
-        ):
+        if not call.open or primary is None:
+            return
+        mine = command.by == SERVICE or primary.agent == command.by.id
+        if mine and call.live_transfer is None:
             self.quietly(command)
-        elif call.open and primary is not None:
+        else:
             self.at(60.0, lambda: self.end(c.EndCall(by=SERVICE, call=call.id)))
 
     # Time

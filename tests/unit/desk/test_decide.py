@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from signalling.desk import commands as c
@@ -362,6 +364,35 @@ def test_the_words_for_human_end_the_bot_s_turn_at_once(w: World) -> None:
     w.execute(c.PostMessage(by=pupil("s1"), call=call.id, text="转人工"))
     assert w.call(call).parked is None
     assert w.match() == 1
+
+
+def test_asking_the_bot_for_a_human_at_night_promises_a_call_back() -> None:
+    night = QueueConfig(QueueId("technical"), hours=(OpenHours(frozenset({0}), 9 * 60, 18 * 60),))
+    w = World(queues=[night], compare_every=1)
+    call = w.press("s1", kind=Kind.CHAT, bot=True)
+    assert call.open
+    w.execute(c.PostMessage(by=pupil("s1"), call=call.id, text="人工"))
+    assert w.call(call).closed_reason is ClosedReason.CALLBACK
+    assert [due.kind for due in w.desk.tickets[call.ticket].dues] == [DueKind.CALLBACK]
+    finished(w)
+
+
+def test_what_students_read_holds_no_notes_of_the_staff(two: tuple[World, Call]) -> None:
+    w, call = two
+    w.execute(
+        c.StartTransfer(
+            by=staff("ann"),
+            call=call.id,
+            target=Target(agent=AgentId("bob")),
+            kind=TransferKind.COLD,
+            note="difficult father",
+        )
+    )
+    w.execute(c.ScheduleFollowUp(by=staff("ann"), call=call.id, when=w.now + timedelta(1), note="difficult"))
+    seen = [event.public_data() for event in w.log if event.scope is e.Scope.PARTICIPANTS]
+    assert len(seen) > 5
+    assert "difficult" not in str(seen)
+    assert "offer.created" in {event.TYPE for event in w.log if event.scope is e.Scope.STAFF}
 
 
 def test_asking_for_a_human_on_wechat_opens_a_queued_chat(w: World) -> None:

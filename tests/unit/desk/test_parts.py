@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import random
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from signalling import desk
 from signalling.desk import commands as c
 from signalling.desk import events as e
 from signalling.desk import machines
@@ -352,3 +356,21 @@ def test_engagements_have_an_end() -> None:
     w.later(60)
     w.run_due()
     assert not w.desk.agents[AgentId("ann")].engagements
+
+
+def test_the_desk_is_pure() -> None:
+    """Nothing else of ours, no clock, no input or output."""
+    allowed = {"collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "heapq", "math"}
+    allowed |= {"re", "types", "typing", "unicodedata", "uuid", "zoneinfo", "__future__"}
+    for module in Path(desk.__file__).parent.glob("*.py"):
+        text = module.read_text("utf-8")
+        assert not re.search(r"\bnow\(|\butcnow\(|\btoday\(", text), f"{module.name} reads a clock"
+        for node in ast.walk(ast.parse(text)):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                ours = name.startswith("signalling.desk")
+                assert ours or name.split(".")[0] in allowed, f"{module.name} imports {name}"

@@ -14,6 +14,7 @@ UniquenessError, nothing of it is written, and it is right to run the command ag
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
 from collections.abc import AsyncIterator, Sequence
@@ -37,6 +38,9 @@ from signalling.store.writer import Writer
 
 POLICY: Final = "desk"
 """The row of `policies` that holds the DeskPolicy."""
+
+_SNAPSHOT_BATCH: Final = 50
+"""Calls read into a snapshot before media gets its turn: each takes about 0.3 ms."""
 
 _QUEUE: Final = "queue"
 
@@ -101,10 +105,11 @@ class DeskStore:
             queues, policy, _ = await self.configuration(connection)
             desk = Desk(policy=policy, queues=queues)
             unfinished = CALLS_WITH_TICKETS.where(tables.calls.c.state != CallState.CLOSED.value)
-            for row in await connection.execute(
-                unfinished.order_by(tables.calls.c.created_at, tables.calls.c.id)
-            ):
-                put_call_with_ticket(desk, row)
+            found = await connection.stream(unfinished.order_by(tables.calls.c.created_at, tables.calls.c.id))
+            async for batch in found.partitions(_SNAPSHOT_BATCH):
+                for row in batch:
+                    put_call_with_ticket(desk, row)
+                await asyncio.sleep(0)
             for row in await connection.execute(sa.select(tables.agents.c.data)):
                 desk.put_agent(rows.agent_of(row))
             return Snapshot(desk, event_id)

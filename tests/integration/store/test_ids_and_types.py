@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 
 from signalling.store.ids import format_id, new_id
 from signalling.store.types import UtcDateTime, clean_text, to_text
@@ -67,7 +68,8 @@ def test_moments_keep_their_microseconds_and_lose_their_zone(moment: datetime.da
     except OverflowError:
         return
     column = UtcDateTime()
-    for dialect in (sqlite.dialect(), postgresql.dialect()):
+    dialects: tuple[Dialect, ...] = (sqlite.dialect(), postgresql.dialect())  # type: ignore[no-untyped-call]
+    for dialect in dialects:
         stored = column.process_bind_param(moment, dialect)
         assert column.process_result_value(stored, dialect) == utc
 

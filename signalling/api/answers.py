@@ -392,7 +392,7 @@ class AgentAnswer(BaseModel):
     engagements: list[EngagementAnswer] | None = Field(
         default=None, description="Only for supervisors, services and the agent itself."
     )
-    version: int
+    version: int | None
 
 
 class Agents(BaseModel):
@@ -756,16 +756,17 @@ def agent_answer(agent: Agent, actor: Actor) -> AgentAnswer:
         name=profile.name,
         state=agent.state,
         reason=agent.reason if full else "",
-        activity=agent.activity,
+        # When a supervisor is busy, somebody is being listened to.
+        activity=Activity.IDLE if profile.supervisor and not full else agent.activity,
         queues=sorted(profile.queues),
         skills=dict(profile.skills),
         languages=sorted(profile.languages),
         max_chats=profile.max_chats,
         supervisor=profile.supervisor,
         routable=profile.routable,
-        idle_since=agent.idle_since if agent.idle_since.timestamp() > 0 else None,
+        idle_since=agent.idle_since if full and agent.idle_since.timestamp() > 0 else None,
         engagements=engagements if full else None,
-        version=agent.version,
+        version=agent.version if full else None,
     )
 
 

@@ -74,9 +74,13 @@ class People:
 
 
 def public_event(
-    stored: StoredEvent, actor: Actor, people: CallPeople, names: Mapping[str, str]
+    stored: StoredEvent,
+    actor: Actor,
+    people: CallPeople,
+    names: Mapping[str, str],
+    supervises: Callable[[str], bool],
 ) -> Json | None:
-    """The event as the actor may see it; None: not at all."""
+    """The event as the actor may see it; None: not at all. `supervises`: whether an id is a supervisor's."""
     try:
         event = stored.event()
     except ValueError:  # a newer node's; only those who see everything get it
@@ -87,6 +91,8 @@ def public_event(
         return None
     data = event.data()
     if isinstance(event, e.AgentChanged) and actor.role is Role.AGENT and event.agent != actor.id:
+        if supervises(event.agent):
+            return None  # when a supervisor is busy, somebody is being listened to
         data = {"state": event.state.value, "activity": event.activity.value}
     return _envelope(stored, data, inside=True)
 

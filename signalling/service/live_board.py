@@ -46,6 +46,11 @@ class LiveBoard:
         """Names of agents and supervisors by id."""
         return _Names(self.board)
 
+    def supervises(self, agent: str) -> bool:
+        """Whether this is a supervisor."""
+        found = self.board.desk.agents.get(AgentId(agent))
+        return found is not None and found.profile.supervisor
+
     async def open(self, feed: EventFeed) -> None:
         """Build it, and let `feed` begin where it ends. Raises StoreError."""
         snapshot = await self._store.snapshot()

@@ -176,7 +176,8 @@ class EventStream:
                 return
             for stored in events:
                 people = await self._patiently(partial(self._api.people.of, stored))
-                shown = public_event(stored, self._actor, people, self._api.board.names)
+                board = self._api.board
+                shown = public_event(stored, self._actor, people, board.names, board.supervises)
                 if shown is not None:
                     await self._send(shown)
                 self._seen = stored.event_id or self._seen

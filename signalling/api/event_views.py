@@ -15,7 +15,7 @@ from typing import Any, Final
 from signalling.api.roles import Actor, Role
 from signalling.desk import events as e
 from signalling.desk.events import Scope
-from signalling.desk.model import ActorRole
+from signalling.desk.model import ActorRole, AssignmentRole
 from signalling.service.lookups import Lookups
 from signalling.store.relay import StoredEvent
 
@@ -102,7 +102,7 @@ def _may_see(event: e.Event, stored: StoredEvent, actor: Actor, people: CallPeop
         return True
     if actor.role is Role.REVIEWER:
         return event.TYPE in REVIEWED
-    if event.scope is Scope.SUPERVISORS:
+    if event.scope is Scope.SUPERVISORS or _is_supervision(event):
         return False
     if actor.role is Role.SERVICE:
         return True
@@ -113,6 +113,11 @@ def _may_see(event: e.Event, stored: StoredEvent, actor: Actor, people: CallPeop
     if isinstance(event, e.OfferEnded):
         return event.agent == actor.id or actor.id in people.agents
     return stored.call_id is not None and actor.id in people.agents
+
+
+def _is_supervision(event: e.Event) -> bool:
+    """Whether it says what ``supervision.changed`` says too, which knows who may be told."""
+    return isinstance(event, e.AssignmentStarted) and event.assignment.role is AssignmentRole.SUPERVISOR
 
 
 def _envelope(stored: StoredEvent, data: Mapping[str, Any], *, inside: bool) -> Json:

@@ -146,7 +146,8 @@ class Database:
         self.engine: Final = engine
         self._clock: Final = clock
         # SQLite has one writer at a time. Ours queue here, in order; its own waiting polls and starves.
-        self._writer: Final = asyncio.Lock() if self.is_sqlite else None
+        self._turn: Final = asyncio.Lock()
+        self._writer: asyncio.Task[object] | None = None
 
     @classmethod
     async def open(
@@ -221,9 +222,9 @@ class Database:
         On SQLite it takes the write lock at once (BEGIN IMMEDIATE): a transaction that reads first and
         writes later would fail at once when another wrote in between, whatever the busy timeout.
 
-        Raises StoreError.
+        Raises StoreError; on SQLite RuntimeError within another `write` of the same task.
         """
-        async with self._writer or contextlib.nullcontext():
+        async with self._turn_to_write():
             with _translating(self.url) as progress:
                 async with self.engine.connect() as connection:
                     if self.is_sqlite:
@@ -234,6 +235,21 @@ class Database:
                     yield connection  # an exception from here rolls back: closing the connection does
                     progress.committing = True
                     await connection.commit()
+
+    @contextlib.asynccontextmanager
+    async def _turn_to_write(self) -> AsyncIterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        task = asyncio.current_task()
+        if self._writer is task:
+            raise RuntimeError("a transaction that writes within another one would wait for itself")
+        async with self._turn:
+            self._writer = task
+            try:
+                yield
+            finally:
+                self._writer = None
 
     def time(self, after_s: float = 0.0) -> sa.ColumnElement[datetime.datetime]:
         """An SQL expression: the database's time at the moment of evaluation, plus `after_s` seconds."""

@@ -127,6 +127,16 @@ async def test_a_read_that_becomes_a_write_waits_for_its_turn(url: str, tmp_path
     await second.close()
 
 
+async def test_a_write_within_a_write_is_a_bug_that_shows(tmp_path: Path) -> None:
+    database = await Database.open("", tmp_path)
+    with pytest.raises(RuntimeError, match="would wait for itself"):
+        async with database.write(), database.write():
+            pass
+    async with database.write(), database.read():  # another connection, which sees what is committed
+        pass
+    await database.close()
+
+
 async def test_another_process_holds_sqlite_for_too_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

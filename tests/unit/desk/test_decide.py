@@ -556,6 +556,22 @@ def test_an_agent_vanishes_during_a_warm_transfer(
     finished(w)
 
 
+@pytest.mark.parametrize("when", ["ringing", "joining", "consulting"])
+def test_hanging_up_ends_a_warm_transfer_in_any_state(two: tuple[World, Call], when: str) -> None:
+    w, call = two
+    warm(w, call)
+    offer = w.call(call).pending_offers[0]
+    if when != "ringing":
+        w.execute(c.AcceptOffer(by=staff("bob"), call=call.id, offer=offer.id))
+    if when == "consulting":
+        w.execute(c.ReportJoined(by=SYSTEM, call=call.id, identity="bob", fence=offer.fence))
+    w.execute(c.EndCall(by=pupil("s1"), call=call.id))
+    assert w.call(call).transfer.state is TransferState.CANCELLED  # type: ignore[union-attr]
+    assert w.call(call).state is CallState.WRAPPING
+    assert not w.desk.agents[AgentId("bob")].engagements
+    finished(w)
+
+
 def test_cold_transfer_to_an_agent_and_back_to_the_queue_if_he_declines(two: tuple[World, Call]) -> None:
     w, call = two
     w.execute(

@@ -51,6 +51,7 @@ def create_app(
     app.add_routes(list(signal.routes()))
     app.add_routes(list(RoomService(settings, control).routes()))
     app.add_routes(list(desk.routes()))
+    app.on_shutdown.append(desk.end_streams)
     app.add_routes(list(HealthRoutes(rooms, signal, make_registry(front, rooms, signal)).routes()))
     if settings.dev:
         app.add_routes(list(DevelopmentRoutes(settings, local_authority).routes()))

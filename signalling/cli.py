@@ -200,6 +200,7 @@ def _announce(settings: Settings, listening: Listening, took_s: float) -> None:
     ]
     if settings.dev:
         rows.append((_text("API key", "API 密钥"), "devkey  secret"))
+        rows += _sample_rows()
     click.secho(
         _text(
             f"Raisehand {_version()} is ready ({took_s:.1f} s).",
@@ -222,6 +223,26 @@ def _announce(settings: Settings, listening: Listening, took_s: float) -> None:
         )
     click.echo(_text("  Stop with Ctrl-C.", "  按 Ctrl-C 停止。"))
     sys.stdout.flush()
+
+
+def _sample_rows() -> list[tuple[str, str]]:
+    """The accounts and students of `--dev`."""
+    from signalling.service.samples import PASSWORD, STAFF, STUDENTS
+
+    labels = {
+        "agent": _text("Agents", "客服"),
+        "supervisor": _text("Supervisors", "主管"),
+        "reviewer": _text("Reviewer", "质检"),
+        "admin": _text("Admin", "管理员"),
+    }
+    rows = [
+        (label, "  ".join(f"{person.username} ({person.name})" for person in STAFF if person.role == role))
+        for role, label in labels.items()
+    ]
+    rows.append((_text("Password", "密码"), _text(f"{PASSWORD}  (all of them)", f"{PASSWORD}  （以上均是）")))
+    students = "  ".join(f"{student.id} ({student.name})" for student in STUDENTS)
+    rows.append((_text("Students", "学生"), students))
+    return rows
 
 
 @main.command()

@@ -90,7 +90,6 @@ class Node:
         self._tasks = [
             asyncio.create_task(rooms.run(), name="rooms"),
             asyncio.create_task(signal.run(), name="token refresh"),
-            *desk.tasks,
         ]
         self._stopping = asyncio.Event()
 
@@ -212,8 +211,9 @@ class Node:
             asyncio.create_task(self._stopping.wait()),
         ]
         try:
-            await asyncio.wait([*waiting, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in self._tasks:
+            owned = [*self._tasks, *self.desk.tasks]
+            await asyncio.wait([*waiting, *owned], return_when=asyncio.FIRST_COMPLETED)
+            for task in owned:
                 if task.done():
                     task.result()
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import time
 from collections.abc import Callable
@@ -73,6 +74,8 @@ class Api:
         self.logins = RateLimiter(Rate(api.logins_per_minute / 60, api.logins_per_minute))
         self.presses = RateLimiter(Rate(api.presses_per_minute / 60, api.presses_per_minute))
         self.streams = Concurrency(api.event_streams_per_actor)
+        self.closing = asyncio.Event()
+        """The server ends: event streams shall, too."""
         self.people = People(self.lookups)
         self.feed.on_event(self.people.learn)
         self.lockout = Lockout(api.failed_logins, api.lockout_s)

@@ -29,7 +29,8 @@ CONDUCTORS = HELPERS | {SERVICE, ADMIN}
 INSIDE = STAFF | {SERVICE}
 PARTICIPANTS = HELPERS | {STUDENT, GUEST, SERVICE, ADMIN}
 
-OWN_CALL = "Students: their own call. Guests: the call they were invited to."
+OWN = "Students: their own call."
+OWN_CALL = f"{OWN} Guests: the call they were invited to."
 OWN_OR_INSIDE = "Students: their own. Staff and services: all."
 ITS_AGENT = "Agents: those of the call."
 
@@ -70,11 +71,11 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/calls/{call}/cancel", frozenset({STUDENT, SERVICE}) | LEADERS, calls.cancel,
-        "No help needed any more", "calls", answer=a.CallAnswer, problems=CALL_CODES, rule=OWN_CALL,
+        "No help needed any more", "calls", answer=a.CallAnswer, problems=CALL_CODES, rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/end", CONDUCTORS | {STUDENT}, calls.end, "Hang up for everybody", "calls",
-        answer=a.CallAnswer, problems=CALL_CODES, rule=f"{OWN_CALL} {ITS_AGENT}",
+        answer=a.CallAnswer, problems=CALL_CODES, rule=f"{OWN} {ITS_AGENT}",
     ),
     Route(
         "POST", "/calls/{call}/hold", CONDUCTORS, calls.hold, "The student hears music", "calls",
@@ -87,17 +88,17 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/calls/{call}/callback", CONDUCTORS | {STUDENT}, calls.callback,
         "Call back instead of waiting", "calls",
-        body=r.CallbackBody, answer=a.CallAnswer, problems=CALL_CODES, rule=f"{OWN_CALL} {ITS_AGENT}",
+        body=r.CallbackBody, answer=a.CallAnswer, problems=CALL_CODES, rule=f"{OWN} {ITS_AGENT}",
     ),
     Route(
         "POST", "/calls/{call}/human", frozenset({STUDENT, SERVICE}) | LEADERS, calls.human,
         "Away from the bot, into the queue", "calls",
-        answer=a.CallAnswer, problems=CALL_CODES, rule=OWN_CALL,
+        answer=a.CallAnswer, problems=CALL_CODES, rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/upgrade", CONDUCTORS | {STUDENT}, calls.upgrade,
         "Make a chat a voice or video call", "calls", body=r.UpgradeBody, answer=a.CallWithMedia,
-        problems=(*CALL_CODES, "agent_busy"), rule=f"{OWN_CALL} {ITS_AGENT}",
+        problems=(*CALL_CODES, "agent_busy"), rule=f"{OWN} {ITS_AGENT}",
     ),
     # Participants
     Route(
@@ -172,7 +173,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/calls/{call}/consent/link", frozenset({STUDENT, SERVICE}) | HELPERS,
         messages.guardian_link, "A link by which a guardian decides", "consent",
-        body=r.GuardianLinkBody, answer=a.GuardianLink, rule=OWN_CALL,
+        body=r.GuardianLinkBody, answer=a.GuardianLink, rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/wrapup", HELPERS, messages.wrap_up, "What it was", "afterwards",
@@ -181,7 +182,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/calls/{call}/rating", frozenset({STUDENT, SERVICE}), messages.rate, "Rate the help",
         "afterwards", body=r.RatingBody, answer=a.CallAnswer, problems=(*CALL_CODES, "already_rated"),
-        rule=OWN_CALL,
+        rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/followup", CONDUCTORS, messages.follow_up, "Promise to come back",

@@ -211,6 +211,10 @@ class DeskRuntime:
         """The routes below `/v1`."""
         return self._gate.routes()
 
+    async def end_streams(self, _app: web.Application) -> None:
+        """Before the HTTP server stops: event streams would keep it waiting."""
+        self.api.closing.set()
+
     async def stop(self) -> None:
         """End the tasks and close the store. Call it after the rooms were closed."""
         if self.tasks:

@@ -120,7 +120,8 @@ class EventStream:
         reading = asyncio.create_task(self._read(), name="event stream, reading")
         writing = asyncio.create_task(self._write(after), name="event stream, writing")
         checking = asyncio.create_task(self._check(), name="event stream, checking")
-        tasks = {reading, writing, checking}
+        closing = asyncio.create_task(self._until_closing(), name="event stream, closing")
+        tasks = {reading, writing, checking, closing}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -138,6 +139,9 @@ class EventStream:
         """Clients have nothing to say after the beginning; reading answers pings and notices the end."""
         async for _ in self._websocket:
             pass
+
+    async def _until_closing(self) -> None:
+        await self._api.closing.wait()
 
     async def _check(self) -> None:
         while True:

@@ -52,7 +52,9 @@ def test_a_platform_token_says_who_and_what() -> None:
 
 
 def test_a_minted_token_is_accepted() -> None:
-    minted = mint_platform_token("school", KEYS["school"], subject="crm", role=Role.SERVICE, now=datetime.datetime.now(datetime.UTC))
+    minted = mint_platform_token(
+        "school", KEYS["school"], subject="crm", role=Role.SERVICE, now=datetime.datetime.now(datetime.UTC)
+    )
     assert verify_platform_token(minted, KEYS, FREE).role is Role.SERVICE
 
 

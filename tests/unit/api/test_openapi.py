@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema_rs
 
 from signalling.api.openapi import document, problem_codes
+from signalling.api.permissions_doc import TARGET, render
 from signalling.api.problems import PROBLEMS
 from signalling.api.routes import ROUTES
 
@@ -55,3 +56,7 @@ def test_every_route_says_who_may_use_it() -> None:
         assert operation["x-roles"] == sorted(role.value for role in route.roles)
         assert bool(operation["security"]) is not route.public
         assert operation["summary"]
+
+
+def test_the_permissions_page_is_current() -> None:
+    assert TARGET.read_text(encoding="utf-8") == render(), "run: python -m signalling.api.permissions_doc"

@@ -1,4 +1,4 @@
-"""`raisehand bench`: CPU per forwarded packet, join cost, memory, latency; beside bare loops in one run."""
+"""`raisehand bench`: CPU per forwarded packet, join cost, memory, latency, beside bare loops; the desk."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from typing import Any
 
 import click
 
+from loadtest.bench import desk
 from loadtest.bench.baseline import CompiledLoop, python_us_per_packet
 from loadtest.bench.scenarios import Forwarding, first_media, forwarding, joining, latency, pinned_server
 from loadtest.table import table
+
+PARTS = ("forwarding", "joining", "media", "latency", "desk")
 
 FORWARDING: dict[str, dict[str, Any]] = {
     "video 1:32, bursts of 8": {
@@ -50,15 +53,16 @@ TARGETS_US = {
     "bench",
     epilog="""\b
 Examples:
-  raisehand bench                          everything, about four minutes
+  raisehand bench                          everything, about nine minutes
   raisehand bench --quick                  one short round of each
+  raisehand bench --only desk              from the press to the ring, switches, crowds
   raisehand bench --only forwarding --json figures.json
 """,
 )
 @click.option("--quick", is_flag=True, help="One short round of each; good for a look, not for figures.")
 @click.option(
     "--only",
-    type=click.Choice(["forwarding", "joining", "media", "latency"]),
+    type=click.Choice(PARTS),
     multiple=True,
     help="Measure only these (may be repeated).",
 )
@@ -79,8 +83,8 @@ def command(
     """Measure a server on this machine, pinned to one core, with real DTLS-SRTP clients on the others."""
     if quick:
         rounds, seconds = 1, 1.0
-    wanted = set(only) or {"forwarding", "joining", "media", "latency"}
-    figures = asyncio.run(_measure(wanted, rounds, seconds, calls))
+    wanted = set(only or PARTS)
+    figures = asyncio.run(_measure(wanted, rounds, seconds, calls, quick=quick))
     report = _report(figures)
     click.echo(report)
     if json_path is not None:
@@ -89,7 +93,9 @@ def command(
         markdown_path.write_text(_markdown(figures))
 
 
-async def _measure(wanted: set[str], rounds: int, seconds: float, calls: int) -> dict[str, Any]:
+async def _measure(
+    wanted: set[str], rounds: int, seconds: float, calls: int, *, quick: bool
+) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}, {_cpu_name()}",
@@ -125,6 +131,8 @@ async def _measure(wanted: set[str], rounds: int, seconds: float, calls: int) ->
                 figures["latency"] = asdict(
                     await latency(server, calls=calls, seconds=5 * seconds, joins_per_s=2.0)
                 )
+        if "desk" in wanted:
+            figures["desk"] = await desk.measure(data_dir / "desk", quick=quick, say=_say)
     return figures
 
 
@@ -223,6 +231,8 @@ def _rows(figures: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
         ]
     if len(rows) > 1:
         sections.append(("Joining, memory, latency", rows))
+    if "desk" in figures:
+        sections += desk.rows(figures["desk"])
     return sections
 
 

@@ -92,6 +92,10 @@ async def test_sessions_end(virtual: Database, time: VirtualTime) -> None:
         await accounts.update(replace(ANNA, **change))
         assert not await alive(f"before {change}"), change
     await accounts.update(ANNA)
+    await log_in("before a pause")
+    await accounts.update(replace(ANNA, disabled=True))
+    await accounts.update(ANNA)
+    assert not await alive("before a pause")
     await log_in("late")
     time.advance(HOUR.total_seconds())
     assert not await alive("late")

@@ -294,6 +294,10 @@ async def test_places_are_given_up_before_they_are_taken(store: DeskStore, first
             old: [assignment(anna, third, 2 - first, ended), assignment(bo, primary, 1 + first, live)],
             new: [assignment(anna, primary, 1, live)],
         },
+        {
+            old: [assignment(anna, third, 2 - first, ended), assignment(bo, primary, 1 + first, ended)],
+            new: [assignment(anna, primary, 1, live), assignment(bo, third, 2, live)],
+        },
     ]
     for step in steps:
         async with store.begin() as work:
@@ -305,7 +309,7 @@ async def test_places_are_given_up_before_they_are_taken(store: DeskStore, first
                 ]
             )
     found = await Queries(store.database).live_assignments()
-    assert sorted(found) == sorted([(old, bo, 1 + first), (new, anna, 1)])
+    assert sorted(found) == [(new, anna, 1), (new, bo, 2)]
 
 
 async def test_messages_lie_beside_their_events(store: DeskStore) -> None:

@@ -44,6 +44,8 @@ CHECK_INTERVAL_S = 2.5
 
 DEADLINE_S = 15.0
 _RECEIVE_BATCH = 256
+_SO_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("@qq")
 _VP8_KEYFRAME = bytes([0x10, 0x10, 0x02, 0x00, 0x9D, 0x01, 0x2A, 0x00, 0x05, 0xD0, 0x02])
 _VP8_DELTA = bytes([0x10, 0x11, 0x02, 0x00])
 
@@ -125,6 +127,7 @@ class WireClient:
         self._dtls: RTCDtlsTransport | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._transport_sequence = 0
+        self._kernel_time = False
         self._arrivals: list[tuple[int, float]] = []
         self._feedback_count = 0
         self._sections: list[tuple[str, Outgoing | None]] = [("audio", None)] * receive[0]
@@ -380,12 +383,27 @@ class WireClient:
 
     # Receiving -----------------------------------------------------------------------------------
 
+    def stamp_arrivals(self) -> None:
+        """From now on `on_packet` gets the kernel's receive time (seconds since 1970) instead of our own.
+
+        What this process takes to come round to a packet is then not measured.
+        """
+        self._kernel_time = True
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+
     def _on_readable(self) -> None:
         receive = self._socket.recv
         now = time.perf_counter()
+        stamped = self._kernel_time
+        arrived_at = now
         for _ in range(_RECEIVE_BATCH):
             try:
-                data = receive(2048)
+                if stamped:
+                    data, ancillary, _, _ = self._socket.recvmsg(2048, 64)
+                    seconds, nanoseconds = _TIMESPEC.unpack_from(ancillary[0][2])
+                    arrived_at = seconds + nanoseconds / 1e9
+                else:
+                    data = receive(2048)
             except (BlockingIOError, ConnectionError):
                 return
             first = data[0]
@@ -406,7 +424,7 @@ class WireClient:
             if first & 0x10 and data[16] >> 4 == TRANSPORT_SEQUENCE_EXTENSION:
                 self._arrivals.append((data[17] << 8 | data[18], now))
             if self.on_packet is not None:
-                self.on_packet(data, now)
+                self.on_packet(data, arrived_at)
 
     def unprotect(self, data: bytes) -> bytes:
         """The plaintext of a received RTP packet; raises pylibsrtp.Error."""

@@ -68,7 +68,7 @@ Examples:
 )
 @click.option("--rounds", default=5, show_default=True, help="Rounds of each; medians are reported.")
 @click.option("--seconds", default=3.0, show_default=True, help="Length of one forwarding round.")
-@click.option("--calls", default=16, show_default=True, help="Two-party calls in the latency measurement.")
+@click.option("--calls", default=4, show_default=True, help="Two-party calls in the latency measurement.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the figures here.")
 @click.option("--markdown", "markdown_path", type=click.Path(path_type=Path), help="Also write tables here.")
 def command(

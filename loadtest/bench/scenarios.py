@@ -249,7 +249,7 @@ async def first_media(server: Server, *, joins: int) -> FirstMedia:
 
 @dataclass(slots=True)
 class Latency:
-    """Time from a publisher's `send` to a subscriber's `recv` on loopback."""
+    """Time from a publisher's `send` to the kernel's receipt at the subscriber's socket, on loopback."""
 
     calls: int
     offered_per_s: float
@@ -293,6 +293,7 @@ async def latency(server: Server, *, calls: int, seconds: float, joins_per_s: fl
             client.on_packet = None
         await asyncio.sleep(SETTLE_S)
         for client in clients:
+            client.stamp_arrivals()
             client.on_packet = measured(client)
         before_cpu, started = server.cpu_s(), time.perf_counter()
         before = sum(client.packets_received for client in clients)
@@ -316,7 +317,7 @@ async def latency(server: Server, *, calls: int, seconds: float, joins_per_s: fl
                     head = b"\x10\x10\x02\x00\x9d\x01\x2a\x00\x05\xd0\x02" if number == 0 else b"\x00" * 11
                     client.send(
                         stream,
-                        head + tail[:1061] + stamp.pack(time.perf_counter()),
+                        head + tail[:1061] + stamp.pack(time.time()),
                         pictures * 3060,
                         marker=number == 7,
                     )

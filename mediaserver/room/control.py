@@ -21,6 +21,7 @@ from mediaserver.room.model import (
     ParticipantInfo,
     Permissions,
     RoomEvent,
+    RoomEventKind,
     RoomInfo,
     RoomOptions,
     TrackInfo,
@@ -108,11 +109,12 @@ class RoomControl(Protocol):
         """Play 20 ms Opus packets into a room as a participant of the server's own.
 
         It begins when somebody can hear it, or after a few seconds. `intro` is played once before; `only_for`
-        names the only identities that may know of it.
+        names the only identities that may know of it. Whoever plays already, or was stopped, goes on with
+        this on its track.
         """
 
     async def stop_playing(self, room: str, identity: str) -> None:
-        """End what `play` began."""
+        """Interrupt what `play` began; its participant stays, so that playing again needs no negotiation."""
 
     async def statistics(self, room: str) -> list[ParticipantStatistics]:
         """What is measured about everybody in the room."""
@@ -127,6 +129,12 @@ class LocalRoomControl:
     def __init__(self, manager: RoomManager) -> None:
         self._manager = manager
         self._sources: dict[tuple[str, str], LocalSource] = {}
+        manager.observers.append(self._forget_room)
+
+    def _forget_room(self, event: RoomEvent) -> None:
+        if event.kind is RoomEventKind.ENDED:
+            for key in [key for key in self._sources if key[0] == event.room]:
+                self._sources.pop(key).stop()
 
     def _room(self, name: str) -> Room:
         room = self._manager.get(name)
@@ -256,6 +264,10 @@ class LocalRoomControl:
     ) -> None:
         """Play 20 ms Opus packets into a room."""
         key = (room, identity)
+        playing = self._sources.get(key)
+        if playing is not None and not playing.participant.gone:
+            playing.replay(frames, loop=loop, intro=intro)
+            return
         source = LocalSource(
             self._room(room),
             self._manager.frame_clock,
@@ -275,11 +287,11 @@ class LocalRoomControl:
         self._sources.pop(key, None)
 
     async def stop_playing(self, room: str, identity: str) -> None:
-        """End what `play` began."""
-        source = self._sources.pop((room, identity), None)
+        """Interrupt what `play` began."""
+        source = self._sources.get((room, identity))
         if source is None:
             raise RoomError("participant_not_found", f"nothing plays as {identity} in room {room}")
-        source.stop()
+        source.silence()
 
     async def statistics(self, room: str) -> list[ParticipantStatistics]:
         """What is measured about everybody in the room."""

@@ -207,6 +207,7 @@ class LocalSource:
         self._timestamp = secrets.randbits(32)
         self._token: int | None = None
         self._first = True
+        self._silent_since = 0.0
 
     @property
     def track(self) -> PublishedTrack:
@@ -225,6 +226,27 @@ class LocalSource:
             self._token = None
         if not self.participant.gone:
             self._room.remove_local(self.participant)
+
+    def silence(self) -> None:
+        """Fall silent and stay in the room, so that `replay` needs no new negotiation with the listeners."""
+        if self._token is not None:
+            self._clock.remove(self._token)
+            self._token = None
+            self._silent_since = monotonic()
+
+    def replay(self, frames: Sequence[bytes], *, loop: bool, intro: Sequence[bytes] = ()) -> None:
+        """Play something else from its beginning, on the same track; raises ValueError for nothing."""
+        if not frames:
+            raise ValueError("frames: nothing to play")
+        self._frames = intro or frames
+        self._then = frames if intro else None
+        self._loop = loop
+        self._position = 0
+        if self._token is None:
+            silent = round((monotonic() - self._silent_since) / OPUS_FRAME_S)
+            self._timestamp = (self._timestamp + silent * OPUS_FRAME_RTP) & 0xFFFFFFFF
+            self._first = True
+            self._token = self._clock.add(self._play)
 
     def _play(self, now: float) -> None:
         if self.participant.gone:

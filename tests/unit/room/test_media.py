@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mediaserver.room.audience import Audience, Place
+from mediaserver.room.control import LocalRoomControl
 from mediaserver.room.local import FrameClock, LocalSink, LocalSource, SinkEventKind
 from mediaserver.room.model import (
     LeaveReason,
@@ -379,6 +380,32 @@ async def test_an_announcement_is_played_once_before_the_music_and_only_to_its_l
     assert [packet.payload for packet in queued(transport)] == [b"hello", b"la", b"li", b"la", b"li"]
     assert queued(agent_transport) == []
     source.stop()
+
+
+async def test_music_that_was_stopped_plays_again_on_its_track_without_negotiation() -> None:
+    world = World()
+    control = LocalRoomControl(world.manager)
+    student, transport = subscriber(world, "student")
+    room = world.room.name
+    await control.play(room, [b"la"], identity="music", loop=True)
+    student.client_offer(INITIAL, 2)
+    (source,) = control._sources.values()
+    source._play(1.0)
+    first = queued(transport)
+    told = len(world.heard_by("student").calls)
+    await control.stop_playing(room, "music")
+    await control.play(room, [b"li"], identity="music", loop=True, intro=[b"please hold"])
+    assert list(control._sources.values()) == [source]
+    for number in range(3):
+        source._play(2.0 + number * 0.02)
+    again = queued(transport)
+    assert [packet.payload for packet in again] == [b"please hold", b"li", b"li"]
+    assert {packet.ssrc for packet in again} == {first[0].ssrc}
+    assert again[0].marker
+    assert (again[0].sequence_number - first[-1].sequence_number) & 0xFFFF == 1
+    assert len(world.heard_by("student").calls) == told
+    world.manager.delete(room)
+    assert control._sources == {}
 
 
 async def test_an_observer_is_told_who_comes_and_leaves() -> None:

@@ -52,7 +52,9 @@ def create_app(
     app.add_routes(list(RoomService(settings, control).routes()))
     app.add_routes(list(desk.routes()))
     app.on_shutdown.append(desk.end_streams)
-    app.add_routes(list(HealthRoutes(rooms, signal, make_registry(front, rooms, signal)).routes()))
+    registry = make_registry(front, rooms, signal)
+    registry.register(desk.cluster.collector())
+    app.add_routes(list(HealthRoutes(rooms, signal, registry).routes()))
     if settings.dev:
         app.add_routes(list(DevelopmentRoutes(settings, local_authority).routes()))
     app.add_routes(list(Pages(pages_directory()).routes()))

@@ -22,9 +22,10 @@ from mediaserver.room.opus_file import read_opus_packets
 from mediaserver.transport.config import Batching, TransportConfig
 from mediaserver.transport.front import MediaFront
 from mediaserver.transport.types import Candidate
-from signalling.addresses import own_addresses
+from signalling.addresses import host_in_url, own_addresses
 from signalling.app import create_app
 from signalling.certificates import LocalCertificate, ensure_local_certificate, server_context
+from signalling.cluster.nodes import CpuMeter, NodeLoad
 from signalling.errors import ConfigurationError
 from signalling.livekit.server import SignalServer
 from signalling.logs import AccessLog
@@ -92,6 +93,7 @@ class Node:
             asyncio.create_task(signal.run(), name="token refresh"),
         ]
         self._stopping = asyncio.Event()
+        self._cpu = CpuMeter()
 
     @classmethod
     async def start(cls, settings: Settings) -> Node:
@@ -121,6 +123,9 @@ class Node:
                 desk,
                 local_authority=certificate.authority if certificate else None,
             )
+            if settings.redis:
+                app.add_routes(list(desk.rooms.routes()))
+                app.middlewares.append(desk.cluster.middleware)
             runner = web.AppRunner(
                 app,
                 access_log_class=AccessLog,
@@ -156,7 +161,43 @@ class Node:
         _log.info(
             "serving", host=listening.host, port=port, udp_port=listening.udp_port, tcp_port=front.tcp_port
         )
-        return cls(settings, front, rooms, signal, desk, runner, listening)
+        node = cls(settings, front, rooms, signal, desk, runner, listening)
+        if settings.redis:
+            try:
+                await node._join_others()
+            except BaseException:
+                await node.stop()
+                raise
+        return node
+
+    async def _join_others(self) -> None:
+        """Become one of several nodes: own rooms, and pass on what is about others' rooms."""
+        await self.desk.cluster.join(
+            self.settings,
+            internal_url=internal_url(self.settings, self.listening),
+            media_addresses=self.listening.media_addresses,
+            version=self.desk.api.version,
+            load=self.load,
+            rooms=lambda: list(self.rooms.rooms),
+            room_lost=self._end_lost_room,
+            ssl_context=_internal_tls(self.listening),
+        )
+        self.desk.watch_rooms()
+
+    def load(self) -> NodeLoad:
+        """How busy this node is; the processor's share is that since the last question."""
+        return NodeLoad(
+            rooms=len(self.rooms.rooms),
+            participants=self.rooms.participant_count,
+            cpu=self._cpu.share(),
+            max_participants=self.rooms.limits.max_participants_per_node,
+            draining=self.signal.draining,
+        )
+
+    def _end_lost_room(self, name: str) -> None:
+        """Another node owns it now: clients come back there."""
+        if self.rooms.get(name) is not None:
+            self.rooms.delete(name, LeaveReason.SERVER_SHUTDOWN)
 
     def begin_drain(self) -> None:
         """Take no new calls; those in progress go on."""
@@ -227,6 +268,8 @@ class Node:
         """End all calls, telling clients to come back, and close everything."""
         self.begin_drain()
         await self.rooms.close(LeaveReason.SERVER_SHUTDOWN)
+        if self.desk.cluster.joined:
+            await self.desk.cluster.proxy.stop()
         await self._runner.cleanup()
         for task in self._tasks:
             task.cancel()
@@ -234,6 +277,17 @@ class Node:
         await self.desk.stop()
         await self.front.close()
         _log.info("stopped")
+
+
+def internal_url(settings: Settings, listening: Listening) -> str:
+    """Where other nodes reach this node's HTTP."""
+    if settings.internal_url:
+        return settings.internal_url
+    host = listening.host
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104  (every address)
+        host = next(iter(own_addresses()), "127.0.0.1")
+    scheme = "https" if listening.secure else "http"
+    return f"{scheme}://{host_in_url(host)}:{listening.port}"
 
 
 def room_limits(settings: Settings) -> RoomLimits:
@@ -294,6 +348,11 @@ def _local_certificate(settings: Settings) -> LocalCertificate | None:
         raise ConfigurationError(
             f"cannot keep the local certificate in {settings.data_dir}: {error}"
         ) from None
+
+
+def _internal_tls(listening: Listening) -> ssl.SSLContext | None:
+    """Trusts the local CA of `--dev-tls`; None: public authorities."""
+    return ssl.create_default_context(cafile=listening.authority) if listening.authority else None
 
 
 def _tls_context(settings: Settings, local: LocalCertificate | None) -> ssl.SSLContext | None:

@@ -334,7 +334,11 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     """Where files are kept: the local certificate of `dev_tls`, later recordings and SQLite."""
     redis: str = ""
-    """URL of Redis or Valkey. Joins several nodes to a cluster; a single node does not need it yet."""
+    """URL of Redis or Valkey. Joins several nodes to a cluster; a single node does not need it. All nodes
+    share the database and the API keys."""
+    internal_url: str = ""
+    """Where other nodes of the cluster reach this node's HTTP, such as `http://10.0.0.3:7880`. Empty: this
+    machine's first address and `port`."""
     database: str = ""
     """URL of the database of calls and tickets; rooms and media do not need it."""
     api_keys: KeyMap = Field(default_factory=dict)

@@ -38,7 +38,8 @@ STORE_TIMEOUT_S = 1.0
 REMEMBERED_ROOMS = 10_000
 """Rooms of other nodes whose owner is remembered for the time when neither Redis nor the store answers."""
 
-_PREFIX = "room:"
+LEASE_PREFIX = "room:"
+"""Before a room's name in the name of its lease."""
 
 T = TypeVar("T")
 
@@ -185,7 +186,7 @@ class RoomOwnership:
             self._remember(room, indexed)
             return indexed
         try:
-            found = await self._ask(self._store.find(_PREFIX + room))
+            found = await self._ask(self._store.find(LEASE_PREFIX + room))
         except LeasesAwayError:
             if (remembered := self._remembered.get(room)) is not None:
                 return remembered
@@ -208,7 +209,7 @@ class RoomOwnership:
         if self._clock() < self._patient_until and room not in self._held:
             raise LeasesAwayError("the store is back only just: owners renew first")
         asked_at = self._clock()
-        lease = await self._ask(self._store.acquire(_PREFIX + room, self._me.holder, self._ttl_s))
+        lease = await self._ask(self._store.acquire(LEASE_PREFIX + room, self._me.holder, self._ttl_s))
         owner = Owner.from_lease(lease)
         if owner.node != self._me.node:
             self._remember(room, owner)
@@ -235,7 +236,7 @@ class RoomOwnership:
 
     async def rebuild(self) -> None:
         """Write the index anew from the store; raises RedisAwayError and LeasesAwayError."""
-        leases = await self._ask(self._store.list_valid(_PREFIX))
+        leases = await self._ask(self._store.list_valid(LEASE_PREFIX))
         await self._index(leases)
 
     # Renewal -------------------------------------------------------------------------------------
@@ -271,7 +272,7 @@ class RoomOwnership:
             if asked:
                 kept = await self._ask(self._store.renew(list(asked.values()), self._ttl_s))
             else:  # only to know whether the store is there
-                await self._ask(self._store.find(_PREFIX))
+                await self._ask(self._store.find(LEASE_PREFIX))
                 return
         except LeasesAwayError:
             return
@@ -328,7 +329,7 @@ class RoomOwnership:
 
     async def _index(self, leases: Collection[Lease]) -> None:
         if leases:
-            names = [keys.room_owner(lease.name.removeprefix(_PREFIX)) for lease in leases]
+            names = [keys.room_owner(lease.name.removeprefix(LEASE_PREFIX)) for lease in leases]
             facts = [fact for lease in leases for fact in (str(lease.token), lease.holder)]
             await self._redis.run(_INDEX, [key.name for key in names], [names[0].life_ms, *facts])
 

@@ -75,7 +75,7 @@ _PASSED_BACK = (
     hdrs.RETRY_AFTER,
     hdrs.ACCESS_CONTROL_ALLOW_ORIGIN,
 )
-_MISDIRECTED = 421
+MISDIRECTED = 421
 """Misdirected Request (RFC 9110 section 15.5.20): the node that was asked does not own the room."""
 
 _ROOM_CALLS: Mapping[str, Callable[[], Message]] = {
@@ -91,6 +91,8 @@ _ROOM_CALLS: Mapping[str, Callable[[], Message]] = {
     "UpdateRoomMetadata": proto.UpdateRoomMetadataRequest,
     "MoveParticipant": proto.MoveParticipantRequest,
 }
+
+_FACTS: Final = web.RequestKey("raisehand.internal", Facts)
 
 _log = structlog.get_logger("proxy")
 
@@ -197,7 +199,7 @@ class SignalProxy:
             )
             original = _as_of_client(request, claim.facts)
             body = await original.read() if request.body_exists else b""
-            facts = claim.check(request.method, request.raw_path, body)
+            original[_FACTS] = facts = claim.check(request.method, request.raw_path, body)
         except InternalRequestError as error:
             self.counters.forged += 1
             _log.warning("an internal request was refused", reason=str(error), remote=request.remote)
@@ -208,9 +210,9 @@ class SignalProxy:
         if target is not None and not facts.local:
             try:
                 if not await self._is_ours(target.room, claim=facts.claim):
-                    return web.Response(status=_MISDIRECTED, text="the room is at another node")
+                    return web.Response(status=MISDIRECTED, text="the room is at another node")
             except LeasesAwayError:
-                return web.Response(status=_MISDIRECTED, text="the room's owner is not known now")
+                return web.Response(status=MISDIRECTED, text="the room's owner is not known now")
         response = await self._answer(original, handler, target)
         if response.status >= 400 and isinstance(response, web.Response) and not response.prepared:
             response.headers[REASON_HEADER] = quote((response.text or "")[:REASON_CHARACTERS])
@@ -309,9 +311,30 @@ class SignalProxy:
                 allow_redirects=False,
             ) as answer:
                 content = await answer.read()
-        if answer.status == _MISDIRECTED:
+        if answer.status == MISDIRECTED:
             raise UnreachableError("it is not the room's owner")
         return web.Response(body=content, status=answer.status, headers=_back(answer.headers))
+
+    async def ask(self, owner: Owner, path: str, body: bytes, *, timeout_s: float) -> tuple[int, bytes]:
+        """A node's answer to a request of our own; raises UnreachableError."""
+        assert self._http is not None
+        facts = Facts(
+            sender=self._nodes.me.id,
+            receiver=owner.node,
+            client="",
+            host="",
+            scheme="http",
+            claim=owner.token == 0,
+        )
+        url = URL(owner.url.rstrip("/") + path)
+        headers = {HEADER: sign(self._secret, facts, hdrs.METH_POST, path, body, self._clock())}
+        with _reaching():
+            async with asyncio.timeout(timeout_s):
+                async with self._http.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                    content = await answer.read()
+        if answer.status == MISDIRECTED:
+            raise UnreachableError("it is not the room's owner")
+        return answer.status, content
 
     async def _bridge(self, request: web.Request, owner: Owner) -> web.StreamResponse:
         assert self._http is not None
@@ -335,7 +358,7 @@ class SignalProxy:
                         timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
                     )
         except aiohttp.WSServerHandshakeError as refused:
-            if refused.status == _MISDIRECTED:
+            if refused.status == MISDIRECTED:
                 raise UnreachableError("it is not the room's owner") from None
             self.counters.passed += 1
             headers: Mapping[str, str] = refused.headers or {}
@@ -452,6 +475,11 @@ class SignalProxy:
         headers = {str(name): request.headers[name] for name in _PASSED_ON if name in request.headers}
         headers[HEADER] = sign(self._secret, facts, request.method, request.raw_path, body, self._clock())
         return headers
+
+
+def internal_facts(request: web.Request) -> Facts | None:
+    """What another node proved to say of a request; None for a client's."""
+    return request.get(_FACTS)
 
 
 def _nothing() -> None:

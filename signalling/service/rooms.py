@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from weakref import WeakValueDictionary
@@ -30,6 +30,7 @@ from signalling.auth import Grants
 from signalling.desk import audience as desk_audience
 from signalling.desk.commands import ReportJoined, ReportLeft
 from signalling.desk.errors import Refusal
+from signalling.desk.events import Stream
 from signalling.desk.model import (
     SYSTEM,
     ActorRole,
@@ -52,6 +53,7 @@ from signalling.service.tokens import (
 )
 from signalling.store.errors import StoreError
 from signalling.store.queries import Queries
+from signalling.store.relay import StoredEvent
 
 MUSIC_IDENTITY: Final = "raisehand-music"
 MUSIC_NAME: Final = "Raisehand"
@@ -179,11 +181,31 @@ class RoomConductor:
             if call is not None:
                 self.follow_soon(call)
 
+    def on_event(self, stored: StoredEvent) -> None:
+        """From the feed: what another node decided about a call whose room is here."""
+        if stored.stream != Stream.CALL.value:
+            return
+        known = self._calls.get(CallId(stored.aggregate_id))
+        if known is not None and known.version < stored.sequence:
+            self._begin(self._catch_up(known.id))
+
+    async def _catch_up(self, call_id: CallId) -> None:
+        try:
+            call = await self._queries.call(call_id)
+        except StoreError as error:
+            _log.warning("a room is behind its call", call=call_id, reason=str(error))
+            return
+        if call is not None:
+            await self._follow_safely(call)
+
     def follow_soon(self, call: Call) -> None:
         """Begin to follow; `admit` waits for it."""
         if call.id not in self._calls and not call.open:
             return
-        task = asyncio.create_task(self._follow_safely(call), name="follow a call")
+        self._begin(self._follow_safely(call))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name="follow a call")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -258,6 +280,7 @@ class RoomConductor:
         if self._sounds is None or self._playing.get(call.id) is occasion:
             return
         if self._playing.pop(call.id, None) is not None:
+            # It stays in the room, silent: hold and transfer need no negotiation with the student.
             with contextlib.suppress(RoomError):
                 await self._control.stop_playing(call.room, MUSIC_IDENTITY)
         if occasion is not None:

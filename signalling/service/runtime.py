@@ -18,18 +18,20 @@ from signalling.api.gate import Gate
 from signalling.api.passwords import Passwords
 from signalling.api.routes import ROUTES
 from signalling.cluster.cluster import Cluster, ClusterConfig
+from signalling.cluster.database_leases import DatabaseLeases
+from signalling.cluster.ownership import LEASE_PREFIX
+from signalling.cluster.rooms import ClusterRoomControl
 from signalling.desk.commands import PutQueue, ReportLeft
 from signalling.desk.errors import Refusal
 from signalling.desk.model import (
     SYSTEM,
     AssignmentState,
-    Call,
     Kind,
     QueueConfig,
     Routing,
-    StudentPresence,
 )
 from signalling.errors import ConfigurationError
+from signalling.service.census import RoomCensus, expected
 from signalling.service.desk_service import DeskService
 from signalling.service.feed import EventFeed
 from signalling.service.leader import DeskLeader
@@ -83,6 +85,10 @@ class DeskRuntime:
         self.conductor = RoomConductor(control, self.queries, sounds, lambda: self.board.policy)
         self.reporter = RoomReporter(self.service, self.conductor, control)
         self.leader = DeskLeader(self.service, self.board, self.queries, Leases(database), node_id, _utc_now)
+        self.census = RoomCensus(
+            self.service, self.board, control, owned=self._owned_rooms, leads=lambda: self.leader.leads
+        )
+        self.rooms = ClusterRoomControl(control, cluster)
         self.presence = ConsolePresence(cluster.presence, self.service, self._talks, grace_s=GRACE_S)
         self.passwords = Passwords()
         self.accounts = Accounts(database)
@@ -98,7 +104,7 @@ class DeskRuntime:
             class_stats=ClassStatsLog(database),
             board=self.board,
             feed=self.feed,
-            control=control,
+            control=self.rooms,
             mint=TokenMint(*next(iter(settings.secrets.items()))),
             presence=self.presence,
             version=_version(),
@@ -107,6 +113,7 @@ class DeskRuntime:
         self._gate = Gate(self.api, ROUTES)
         self.service.on_outcome(self.board.on_outcome)
         self.service.on_outcome(self.conductor.on_outcome)
+        self.feed.on_event(self.conductor.on_event)
         control.watch(self.reporter.on_event)
         self.tasks: list[asyncio.Task[None]] = []
         """Owned by the node: one that ends ends the node."""
@@ -126,7 +133,7 @@ class DeskRuntime:
         try:
             await migrate.prepare(database)
             config = ClusterConfig(node_id, settings.data_dir, settings.redis, settings.secrets)
-            cluster = await Cluster.start(config)
+            cluster = await Cluster.start(config, leases=DatabaseLeases(database))
             runtime = cls(settings, database, cluster, control)
             await runtime._begin()
         except BaseException as error:
@@ -159,6 +166,14 @@ class DeskRuntime:
         ):
             self._own(name, work)
 
+    def watch_rooms(self) -> None:
+        """This node is one of several, and joined: notice what became of the others' rooms."""
+        self._own("census", self.census.run())
+
+    async def _owned_rooms(self) -> set[str]:
+        leases = await self.cluster.leases.list_valid(LEASE_PREFIX)
+        return {lease.name.removeprefix(LEASE_PREFIX) for lease in leases}
+
     def _own(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.append(asyncio.create_task(work, name=name))
 
@@ -190,7 +205,7 @@ class DeskRuntime:
         for call in await self.queries.unfinished_calls():
             if call.kind is Kind.CHAT or not call.open:
                 continue
-            for identity, fence in _present(call):
+            for identity, fence in expected(call):
                 try:
                     await self.service.execute(
                         ReportLeft(by=SYSTEM, call=call.id, identity=identity, fence=fence)
@@ -228,17 +243,6 @@ class DeskRuntime:
         await self.cluster.stop()
         self.passwords.close()
         await self.database.close()
-
-
-def _present(call: Call) -> Iterator[tuple[str, int | None]]:
-    if call.presence is StudentPresence.PRESENT:
-        yield call.student.id, None
-    for guest in call.guests:
-        if guest.joined:
-            yield guest.identity, guest.fence
-    for assignment in call.live_assignments:
-        if assignment.state is AssignmentState.LIVE:
-            yield assignment.agent, assignment.fence
 
 
 def _version() -> str:

@@ -14,15 +14,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
-from mediaserver.room.model import LeaveReason, new_sid
-from signalling.app import create_app
 from signalling.cluster.child import ValkeyChild, wheel_server
-from signalling.cluster.cluster import Cluster, ClusterConfig
+from signalling.cluster.cluster import Cluster
 from signalling.cluster.connection import RedisConnection
 from signalling.cluster.leases import LeaseStore
-from signalling.cluster.nodes import CpuMeter, NodeLoad
+from signalling.cluster.nodes import NodeLoad
 from signalling.node import Node
 from signalling.settings import load_settings
 
@@ -110,14 +107,24 @@ async def redis(connect: Connect) -> RedisConnection:
     return await connect()
 
 
+class ClusterNode(Node):
+    """A node that says it is as busy as a test wants."""
+
+    wished = NodeLoad()
+
+    def load(self) -> NodeLoad:
+        """Both nodes are this one process: its processor time says nothing about either."""
+        now = super().load()
+        return replace(now, cpu=self.wished.cpu, draining=self.wished.draining or now.draining)
+
+
 @dataclass
 class Member:
     """A node of the cluster."""
 
-    node: Node
+    node: ClusterNode
     cluster: Cluster
     http: aiohttp.ClientSession
-    load: NodeLoad
 
     @property
     def url(self) -> str:
@@ -130,7 +137,6 @@ class Member:
     async def stop(self) -> None:
         await self.http.close()
         await self.node.stop()
-        await self.cluster.stop()
 
 
 StartMember = Callable[..., Awaitable[Member]]
@@ -149,42 +155,11 @@ async def start_cluster_node(
         "redis": redis_url,
     }
     settings = load_settings({**defaults, "media": {"listen": "127.0.0.1"}, **flags}, environment={})
-    config = ClusterConfig(
-        node_id=new_sid("ND_"), data_dir=data_dir, redis_url=redis_url, api_keys=settings.secrets
-    )
-    cluster = await Cluster.start(config, leases=leases)
-
-    def create(*arguments: Any, **options: Any) -> web.Application:
-        app = create_app(*arguments, **options)
-        app.middlewares.append(cluster.middleware)
-        return app
-
-    with unittest.mock.patch("signalling.node.create_app", create):
-        node = await Node.start(settings)
-    member = Member(node, cluster, aiohttp.ClientSession(), NodeLoad())
-    cpu = CpuMeter()
-
-    def load() -> NodeLoad:
-        cpu.share()  # both nodes are this one process: its processor time says nothing about either
-        return replace(
-            member.load,
-            rooms=len(node.rooms.rooms),
-            participants=node.rooms.participant_count,
-            draining=member.load.draining or node.signal.draining,
-        )
-
-    def room_lost(room: str) -> None:
-        if node.rooms.get(room) is not None:
-            node.rooms.delete(room, LeaveReason.SERVER_SHUTDOWN)
-
-    await cluster.join(
-        settings,
-        internal_url=f"http://127.0.0.1:{node.listening.port}",
-        load=load,
-        rooms=lambda: list(node.rooms.rooms),
-        room_lost=room_lost,
-    )
-    return member
+    # Each node has a desk of its own here: who owns a room is decided in what they share.
+    with unittest.mock.patch("signalling.service.runtime.DatabaseLeases", return_value=leases):
+        node = await ClusterNode.start(settings)
+    assert isinstance(node, ClusterNode)
+    return Member(node, node.desk.cluster, aiohttp.ClientSession())
 
 
 @pytest.fixture

@@ -1,0 +1,186 @@
+"""Server processes on one database, a Valkey of the test's own, and people on the wire who call."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from loadtest.desk_client import DeskClient, DeskEvent, Joinable, Opened
+from loadtest.server import ServerProcess
+from loadtest.waiting import wait_until
+from loadtest.wire_person import WirePerson, staff
+from tests.integration.cluster.conftest import Valkey, valkey
+
+__all__ = ["valkey"]
+
+QUEUE = "technical"
+RING_S = 20.0
+SOON_S = 10.0
+
+_numbers = itertools.count(1)
+
+
+def kill(server: ServerProcess) -> None:
+    """Like a power cut."""
+    os.kill(server.pid, signal.SIGKILL)
+
+
+@dataclass
+class Talk:
+    """A call in which both talk."""
+
+    id: str
+    student: WirePerson
+    agent: WirePerson
+
+    async def both_hear(self, since: float = 0.0, timeout_s: float = SOON_S) -> None:
+        """Wait for sound in both directions after a moment (monotonic)."""
+        await asyncio.gather(
+            self.student.hears(self.agent, since=since, timeout_s=timeout_s),
+            self.agent.hears(self.student, since=since, timeout_s=timeout_s),
+        )
+
+
+@dataclass
+class Desk:
+    """The nodes and the people of a test."""
+
+    data_dir: Path
+    redis: str
+    http: aiohttp.ClientSession
+    nodes: list[ServerProcess] = field(default_factory=list)
+    people: list[WirePerson] = field(default_factory=list)
+
+    async def node(self) -> ServerProcess:
+        """Start another node on the same database."""
+        arguments = ["--redis", self.redis] if self.redis else []
+        server = ServerProcess(
+            self.data_dir,
+            arguments=arguments,
+            environment={"RAISEHAND_DRAIN_TIMEOUT": "1"},
+            log_path=self.data_dir / f"node{len(self.nodes)}.log",
+        )
+        self.nodes.append(server)
+        await server.start()
+        if len(self.nodes) == 1:
+            admin = await DeskClient.login(server.http_url, "admin", self.http)
+            await admin.change_queue(QUEUE, wrapup_s=0, offer_timeout_s=RING_S)
+        return server
+
+    async def agent(self, node: ServerProcess, username: str, *, available: bool = True) -> WirePerson:
+        """An agent at the console, served by `node`."""
+        person = await staff(node.http_url, username, self.http)
+        self.people.append(person)
+        if available:
+            await person.client.set_state("available")
+        return person
+
+    async def student(self, node: ServerProcess) -> WirePerson:
+        """A student nobody has seen before, served by `node`."""
+        identity = f"student-{next(_numbers)}"
+        client = DeskClient.student(node.http_url, identity, self.http, name=identity)
+        person = WirePerson(client, await client.events().open())
+        self.people.append(person)
+        return person
+
+    async def press(self, student: WirePerson, *, join: bool = True) -> Opened:
+        """Ask for help, and come into the room."""
+        opened = await student.client.ask(kind="voice", topic="no_sound", severity="class_stopping")
+        if join:
+            student.knows(self.people)
+            await student.join(opened.media)
+        return opened
+
+    async def ring(self, agent: WirePerson, call: str, *, timeout_s: float = SOON_S) -> DeskEvent:
+        """Wait until an agent's console rings for a call."""
+        return await agent.stream.wait_for(
+            "offer.created", timeout_s=timeout_s, call=call, offer__agent=agent.identity
+        )
+
+    async def accept(self, agent: WirePerson, call: str) -> Joinable:
+        """Accept a call's offer."""
+        rung = await self.ring(agent, call)
+        return await agent.client.accept(str(rung.data["offer"]["id"]))
+
+    async def enter(self, person: WirePerson, media: Joinable | Opened) -> None:
+        """Join and talk."""
+        person.knows(self.people)
+        await person.join(media.media)
+        await person.talk()
+
+    async def talk(self, student: WirePerson, agent: WirePerson) -> Talk:
+        """A call in which both hear each other."""
+        opened = await self.press(student)
+        await self.enter(agent, await self.accept(agent, opened.id))
+        student.knows(self.people)
+        await student.may_publish(timeout_s=SOON_S)
+        await student.talk()
+        talk = Talk(opened.id, student, agent)
+        await talk.both_hear()
+        return talk
+
+    async def state(self, node: ServerProcess, call: str) -> str:
+        """A call's state, as `node` says."""
+        return str((await DeskClient.service(node.http_url, self.http).call(call))["state"])
+
+    async def until_state(self, node: ServerProcess, call: str, *states: str) -> None:
+        """Wait for a state."""
+        async with asyncio.timeout(SOON_S):
+            while await self.state(node, call) not in states:
+                await asyncio.sleep(0.05)
+
+    async def rooms_at(self, node: ServerProcess) -> float:
+        """How many rooms a node has, by its metrics."""
+        async with self.http.get(f"{node.http_url}/metrics") as answer:
+            text = await answer.text()
+        lines = [line for line in text.splitlines() if line.startswith("raisehand_rooms ")]
+        return float(lines[0].split()[1])
+
+
+StartDesk = Callable[..., Awaitable[Desk]]
+
+
+@pytest.fixture
+async def start_desk(tmp_path: Path) -> AsyncIterator[StartDesk]:
+    """A desk without nodes; `redis` makes them several."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        desks: list[Desk] = []
+
+        async def start(redis: str = "") -> Desk:
+            desks.append(Desk(tmp_path / "data", redis, http))
+            return desks[-1]
+
+        yield start
+        for desk in desks:
+            await asyncio.gather(*(person.close() for person in desk.people), return_exceptions=True)
+            await asyncio.gather(*(node.stop() for node in desk.nodes))
+
+
+@pytest.fixture
+async def pair(start_desk: StartDesk, valkey: Valkey) -> Desk:
+    """Two nodes on one database that know each other."""
+    desk = await start_desk(valkey.url)
+    first, second = await desk.node(), await desk.node()
+
+    async def both_known() -> bool:
+        for node in (first, second):
+            async with desk.http.get(f"{node.http_url}/metrics") as answer:
+                if "raisehand_nodes 2.0" not in await answer.text():
+                    return False
+        return True
+
+    async with asyncio.timeout(SOON_S):
+        while not await both_known():
+            await asyncio.sleep(0.05)
+    return desk
+
+
+__all__ += ["wait_until"]

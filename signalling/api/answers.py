@@ -641,7 +641,7 @@ def call_answer(
     consents = [
         consent
         for consent in call.consents
-        if inside or consent.participant == actor.id or actor.role is Role.STUDENT
+        if inside or consent.participant in (actor.id, actor.guardian_of) or actor.role is Role.STUDENT
     ]
     return CallAnswer(
         id=call.id,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import math
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Strict, StringConstraints
 
 JSON_DEPTH = 16
 """Nesting of free-form JSON from outside."""
@@ -21,7 +23,32 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^
 Line = Annotated[str, StringConstraints(max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Url = Annotated[str, StringConstraints(max_length=2000)]
-Time = Annotated[AwareDatetime, Field(description="RFC 3339 with offset.")]
+
+
+_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}")
+
+
+def _written_out(value: object) -> object:
+    """Numbers are no times: nobody can tell seconds from milliseconds."""
+    if not isinstance(value, str) or _RFC3339.match(value) is None:
+        raise ValueError("must be text in RFC 3339 form")
+    return value
+
+
+def _in_our_times(value: datetime.datetime) -> datetime.datetime:
+    """Far from the ends of the calendar, so that every zone can express it."""
+    if not 1970 <= value.year <= 9000:
+        raise ValueError("must lie between the years 1970 and 9000")
+    return value
+
+
+Time = Annotated[
+    AwareDatetime,
+    Strict(False),  # `_written_out` is stricter
+    BeforeValidator(_written_out),
+    AfterValidator(_in_our_times),
+    Field(description="RFC 3339 with offset."),
+]
 
 
 def _check(value: Any, depth: int, left: list[int]) -> None:

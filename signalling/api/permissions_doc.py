@@ -15,10 +15,10 @@ INTRODUCTION = """# Who may do what
 <!-- Written by `python -m signalling.api.permissions_doc` from signalling/api/routes.py: change it there. -->
 
 Every route below `/v1` names its roles; a test asks every route with every role, with no credential and with
-a LiveKit access token. No or no good credential: `401 unauthenticated`. A role without a mark: `403 forbidden`.
-Somebody else's call, ticket or file: `404 not_found`, as if there were none. Where a mark is not the whole
-rule, the last column is. What an agent may do in a call also depends on being in it; the desk decides that
-and answers `403 forbidden`.
+a LiveKit access token. No or no good credential: `401 unauthenticated`. A role without a mark:
+`403 forbidden`. Somebody else's call, ticket or file: `404 not_found`, as if there were none. Where a mark is
+not the whole rule, the last column is. What an agent may do in a call also depends on being in it; the desk
+decides that and answers `403 forbidden`.
 
 Roles: **student** (a platform token: student, parent or teacher), **guest** (a third party or a guardian by
 link, one call only), **agent**, **supervisor**, **reviewer**, **admin** (accounts of this server),

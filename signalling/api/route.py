@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Request(BaseModel):
-    """Base of request bodies: unknown fields are refused, so that a typing error is noticed."""
+    """Base of request bodies: unknown fields and near-miss types are refused, so that an error is noticed."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True)
 
 
 class Query(BaseModel):

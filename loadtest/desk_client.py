@@ -16,12 +16,10 @@ from types import TracebackType
 from typing import Any
 
 import aiohttp
-import jwt
 
-from loadtest.server import DEV_API_KEY, DEV_API_SECRET
+from loadtest.tokens import platform_token
 from loadtest.waiting import wait_until
 
-AUDIENCE = "raisehand"
 SAMPLE_PASSWORD = "raisehand"
 """Of every sample account of `serve --dev`."""
 
@@ -119,28 +117,6 @@ class DeskEvent:
     arrived_at: float
     """Monotonic seconds at which it was read here."""
     raw: Json
-
-
-def platform_token(
-    subject: str,
-    role: str = "student",
-    *,
-    name: str = "",
-    profile: Mapping[str, Any] | None = None,
-    ttl_s: float = 3600.0,
-    key: str = DEV_API_KEY,
-    secret: str = DEV_API_SECRET,
-) -> str:
-    """A platform token, as the host platform's backend mints it for somebody who logged in there."""
-    claims = {
-        "iss": key,
-        "aud": AUDIENCE,
-        "sub": subject,
-        "name": name,
-        "exp": int(time.time() + ttl_s),
-        "raisehand": {"role": role, "profile": dict(profile or {})},
-    }
-    return jwt.encode(claims, secret, "HS256")
 
 
 def _media(answer: Mapping[str, Any]) -> Media | None:

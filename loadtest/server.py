@@ -9,21 +9,15 @@ import signal
 import socket
 import sys
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
 import aiohttp
-from jwt.warnings import InsecureKeyLengthWarning
 from livekit import api
 
-# The secret of development is short on purpose; nobody who plays the demo can do anything about it.
-warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)
-
-DEV_API_KEY = "devkey"
-DEV_API_SECRET = "secret"
+from loadtest.tokens import DEV_API_KEY, DEV_API_SECRET
 
 _READY_DEADLINE_S = 30.0
 _STOP_DEADLINE_S = 5.0  # for each of: SIGTERM, a second SIGTERM, SIGKILL

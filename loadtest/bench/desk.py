@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench.scenarios import Server, pinned_server
-from loadtest.desk_client import DeskClient, EventStream, platform_token
+from loadtest.desk_client import DeskClient, EventStream
+from loadtest.tokens import platform_token
 from loadtest.waiting import wait_until
 from loadtest.wire_person import MUSIC, WirePerson, staff
 

@@ -17,7 +17,9 @@ from types import TracebackType
 import aiohttp
 from livekit import api
 
-from loadtest.tokens import DEV_API_KEY, DEV_API_SECRET
+from loadtest import tokens
+
+DEV_API_KEY, DEV_API_SECRET = tokens.DEV_API_KEY, tokens.DEV_API_SECRET
 
 _READY_DEADLINE_S = 30.0
 _STOP_DEADLINE_S = 5.0  # for each of: SIGTERM, a second SIGTERM, SIGKILL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -30,6 +31,7 @@ CROWD_AGENT_S = 80.0 / 300
 """How long a chat of the crowd takes, for each agent: about four begin and end a second, 50 events."""
 CROWD_SETTLE_S = 10.0
 CROWD_WAIT_S = 60.0
+_ROUNDING = 1e-9  # 0.95 * 20 is a little more than 19
 _SHOWN_ERRORS = 20
 _AT_ONCE = 12  # requests under way while a crowd gathers
 
@@ -39,7 +41,8 @@ def percentile(values: Sequence[float], share: float) -> float:
     if not values:
         raise ValueError("values: there are none")
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    rank = math.ceil(share * len(ordered) - _ROUNDING)
+    return ordered[min(len(ordered), max(1, rank)) - 1]
 
 
 @dataclass(slots=True)

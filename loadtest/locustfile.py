@@ -6,8 +6,9 @@ Against a server started by ``raisehand serve --dev``::
         --students 50 --agents 10 --users 60 --spawn-rate 10 --run-time 1m
 
 Against another server, with its API key: ``--api-key KEY --api-secret SECRET`` (the key must be allowed the
-roles `student`, `agent` and `service`). Without a screen of locust's own: ``raisehand loadtest``. Parts of
-the load by tag: ``--tags press`` (students only), ``--tags answer`` (agents only).
+roles `student`, `agent` and `service`). Without a screen of locust's own: ``raisehand loadtest``. Only
+students: ``locust -f loadtest/locustfile.py Student ...``. Only calls that are answered, or only those that
+are cancelled: ``--tags help``, ``--tags cancel``.
 
 Beside the requests, the report has what people feel, measured over the event stream: ``press to ring``,
 ``press to accepted`` and ``end to told``. Media is not part of it: that is ``raisehand bench`` and ``demo``.
@@ -187,7 +188,7 @@ class Student(_Person):
         elif event["type"] == "call.ended":
             self._ended.set(time.monotonic())
 
-    @tag("press")
+    @tag("help")
     @task(9)
     def ask_for_help(self) -> None:
         """One call from press to rating."""
@@ -212,7 +213,7 @@ class Student(_Person):
         rating = {"stars": random.randint(3, 5), "resolved": True}
         self.post(f"/calls/{call}/rating", rating, "/calls/{call}/rating")
 
-    @tag("press")
+    @tag("cancel")
     @task(1)
     def change_the_mind(self) -> None:
         """Press, and cancel."""
@@ -294,7 +295,7 @@ class Agent(_Person):
                 self.felt("press to ring (queue included)", time.monotonic() - pressed)
             self._offers.put((event["data"]["offer"]["id"], event["call"]))
 
-    @tag("answer")
+    @tag("help", "cancel")
     @task
     def answer_a_call(self) -> None:
         """One call from ring to wrap-up."""

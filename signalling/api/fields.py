@@ -67,10 +67,11 @@ def _check(value: Any, depth: int, left: list[int]) -> None:
         raise ValueError(f"holds a whole number over {MAXIMUM_INTEGER}")
 
 
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
+def check_json(value: dict[str, Any]) -> dict[str, Any]:
+    """Free-form JSON that every store and client can hold; raises ValueError for other."""
     _check(value, 0, [JSON_NODES])
     return value
 
 
-Json = Annotated[dict[str, Any], AfterValidator(_plain)]
+Json = Annotated[dict[str, Any], AfterValidator(check_json)]
 """A free-form JSON object."""

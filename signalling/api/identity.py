@@ -20,8 +20,9 @@ from typing import Annotated, Any, Protocol
 
 import jwt
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from signalling.api.fields import check_json
 from signalling.api.problems import Problem
 from signalling.api.roles import Actor, Role
 from signalling.auth import ALGORITHM, LEEWAY_S, MAXIMUM_TOKEN_CHARACTERS
@@ -47,7 +48,7 @@ class Profile(BaseModel):
     model_config = ConfigDict(extra="allow", title="Profile")
 
     level: ShortText = Field(default="", description="Tier: `vip`, `exclusive`, `advanced`, `basic`, …")
-    age: int | None = Field(default=None, ge=0, le=130, description="Unknown counts as a minor.")
+    age: int | None = Field(default=None, strict=True, ge=0, le=130, description="Unknown counts as a minor.")
     locale: ShortText = Field(default="", description="Such as `zh-CN` or `en`.")
     timezone: ShortText = ""
     grade: ShortText = ""
@@ -55,6 +56,11 @@ class Profile(BaseModel):
     courses: list[ShortText] = Field(default_factory=list, max_length=100)
     dedicated_agent: ShortText = Field(default="", description="The agent who looks after this person.")
     guardian: ShortText = Field(default="", description="The person who decides for a minor.")
+
+    @model_validator(mode="after")
+    def _plain(self) -> Profile:
+        check_json(self.model_extra or {})
+        return self
 
 
 class RaisehandClaim(BaseModel):

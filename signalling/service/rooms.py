@@ -58,6 +58,17 @@ from signalling.store.relay import StoredEvent
 MUSIC_IDENTITY: Final = "raisehand-music"
 MUSIC_NAME: Final = "Raisehand"
 
+MEMBERS: Final = frozenset(
+    {
+        desk_audience.STUDENTS,
+        desk_audience.GUESTS,
+        desk_audience.AGENTS,
+        desk_audience.STAFF,
+        desk_audience.MUSIC,
+    }
+)
+"""Everybody in a call's own room. Whoever came in by a foreign token is in no group and learns of nobody."""
+
 DEPARTURE_S: Final = 180
 """Seconds that a call's room stays when nobody is in it: longer than anybody may be cut off."""
 
@@ -90,14 +101,14 @@ def plan_of(call: Call, policy: DeskPolicy) -> RoomPlan:
     seats = desk_audience.seats(call, policy)
     if is_attached(call):  # the class goes on as it was; only who was added has a place
         own = {identity: seat for identity, seat in seats.items() if identity != call.student.id}
-        return RoomPlan(call.open, Audience(_places(own), EVERYBODY), None)
-    places = _places(seats)
+        return RoomPlan(call.open, Audience(_places(own, None), EVERYBODY), None)
+    places = _places(seats, MEMBERS)
     outsiders = frozenset({desk_audience.STUDENTS, desk_audience.GUESTS})
     places[MUSIC_IDENTITY] = Place(
         frozenset({desk_audience.MUSIC}), known_to=outsiders, heard_by=outsiders, hears=frozenset()
     )
     music = _occasion(call) if desk_audience.music_plays(call) else None
-    return RoomPlan(call.open, Audience(places, _place(desk_audience.NOT_ADMITTED)), music)
+    return RoomPlan(call.open, Audience(places, _place(desk_audience.NOT_ADMITTED, MEMBERS)), music)
 
 
 def _occasion(call: Call) -> Occasion:
@@ -108,12 +119,22 @@ def _occasion(call: Call) -> Occasion:
     return Occasion.WAITING
 
 
-def _places(seats: Mapping[str, desk_audience.Seat]) -> dict[str, Place]:
-    return {identity: _place(seat) for identity, seat in seats.items()}
+def _places(seats: Mapping[str, desk_audience.Seat], everybody: frozenset[str] | None) -> dict[str, Place]:
+    return {identity: _place(seat, everybody) for identity, seat in seats.items()}
 
 
-def _place(seat: desk_audience.Seat) -> Place:
-    return Place(seat.groups, known_to=seat.known_to, heard_by=seat.heard_by, hears=seat.hears)
+def _place(seat: desk_audience.Seat, everybody: frozenset[str] | None) -> Place:
+    """A seat as the media side's place; `everybody`: who that is in this room."""
+
+    def groups(given: frozenset[str] | None) -> frozenset[str] | None:
+        return everybody if given is None else given
+
+    return Place(
+        seat.groups,
+        known_to=groups(seat.known_to),
+        heard_by=groups(seat.heard_by),
+        hears=groups(seat.hears),
+    )
 
 
 def may_be_in(call: Call, identity: str, membership: Membership) -> bool:

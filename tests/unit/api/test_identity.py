@@ -75,6 +75,8 @@ def test_a_minted_token_is_accepted() -> None:
         ({"raisehand": None}, "raisehand"),
         ({"raisehand": {"role": "root"}}, "raisehand.role"),
         ({"raisehand": {"role": "student", "profile": {"age": -1}}}, "raisehand.profile.age"),
+        ({"raisehand": {"role": "student", "profile": {"age": True}}}, "raisehand.profile.age"),
+        ({"raisehand": {"role": "student", "profile": {"x": float("nan")}}}, "raisehand.profile"),
         ({"raisehand": "student"}, "raisehand"),
         ({"video": {"roomJoin": True}}, "LiveKit access token"),
     ],

@@ -6,16 +6,17 @@ import asyncio
 import itertools
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 
-from loadtest.desk_client import DeskClient, DeskEvent, Joinable, Opened
+from loadtest.desk_client import DeskClient, DeskEvent, Joinable, Media, Opened
 from loadtest.server import ServerProcess
-from loadtest.waiting import wait_until
 from loadtest.wire_person import WirePerson, staff
 from tests.integration.cluster.conftest import Valkey, valkey
 
@@ -24,13 +25,36 @@ __all__ = ["valkey"]
 QUEUE = "technical"
 RING_S = 20.0
 SOON_S = 10.0
+LOOK_S = 2.5
+"""Between looks at the nodes' processor time; they tell each other every second."""
+QUIET_S = 0.15
+"""Processor seconds in that time of a node that does next to nothing."""
 
 _numbers = itertools.count(1)
 
 
-def kill(server: ServerProcess) -> None:
-    """Like a power cut."""
+async def kill(server: ServerProcess) -> None:
+    """Like a power cut; returns when it is dead."""
     os.kill(server.pid, signal.SIGKILL)
+    await server.stop()
+
+
+async def come_back(person: WirePerson, node: ServerProcess, call: str, *, talk: bool = True) -> None:
+    """What a client does whose node is gone: it joins its call by another (or the same, started again)."""
+    await person.hang_up()
+    person.client.url = node.http_url
+    deadline = time.monotonic() + SOON_S
+    while True:
+        try:
+            media = (await person.client.post(f"/calls/{call}/media"))["media"]
+            await person.join(Media(media["url"], media["token"]))
+            break
+        except (aiohttp.ClientError, ConnectionError, TimeoutError):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+    if talk:
+        await person.talk()
 
 
 @dataclass
@@ -40,6 +64,14 @@ class Talk:
     id: str
     student: WirePerson
     agent: WirePerson
+
+    async def come_back(self, node: ServerProcess) -> None:
+        """Both go to `node`, under the same call, and talk on."""
+        await asyncio.gather(come_back(self.student, node, self.id), come_back(self.agent, node, self.id))
+
+    def longest_silence_s(self, since: float, until: float) -> float:
+        """The longest time in which one of them heard nothing."""
+        return max(person.longest_silence_s(since, until) for person in (self.student, self.agent))
 
     async def both_hear(self, since: float = 0.0, timeout_s: float = SOON_S) -> None:
         """Wait for sound in both directions after a moment (monotonic)."""
@@ -85,7 +117,7 @@ class Desk:
 
     async def student(self, node: ServerProcess) -> WirePerson:
         """A student nobody has seen before, served by `node`."""
-        identity = f"student-{next(_numbers)}"
+        identity = f"caller-{next(_numbers)}"
         client = DeskClient.student(node.http_url, identity, self.http, name=identity)
         person = WirePerson(client, await client.events().open())
         self.people.append(person)
@@ -105,9 +137,9 @@ class Desk:
             "offer.created", timeout_s=timeout_s, call=call, offer__agent=agent.identity
         )
 
-    async def accept(self, agent: WirePerson, call: str) -> Joinable:
+    async def accept(self, agent: WirePerson, call: str, *, timeout_s: float = SOON_S) -> Joinable:
         """Accept a call's offer."""
-        rung = await self.ring(agent, call)
+        rung = await self.ring(agent, call, timeout_s=timeout_s)
         return await agent.client.accept(str(rung.data["offer"]["id"]))
 
     async def enter(self, person: WirePerson, media: Joinable | Opened) -> None:
@@ -126,6 +158,17 @@ class Desk:
         talk = Talk(opened.id, student, agent)
         await talk.both_hear()
         return talk
+
+    async def quiet(self) -> None:
+        """Wait until the nodes know of each other that they are idle: then a room stays where it is asked."""
+        processes = [psutil.Process(node.pid) for node in self.nodes if psutil.pid_exists(node.pid)]
+        spent = [0.0] * len(processes)
+        async with asyncio.timeout(SOON_S):
+            while True:
+                before, spent = spent, [sum(process.cpu_times()[:2]) for process in processes]
+                if all(now - then < QUIET_S for now, then in zip(spent, before, strict=True)):
+                    return
+                await asyncio.sleep(LOOK_S)
 
     async def state(self, node: ServerProcess, call: str) -> str:
         """A call's state, as `node` says."""
@@ -181,6 +224,3 @@ async def pair(start_desk: StartDesk, valkey: Valkey) -> Desk:
         while not await both_known():
             await asyncio.sleep(0.05)
     return desk
-
-
-__all__ += ["wait_until"]

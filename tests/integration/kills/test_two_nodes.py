@@ -15,6 +15,7 @@ async def test_a_call_over_two_nodes(pair: Desk) -> None:
     """The room is at the student's node, the agent works at the other: music, accept, talk, hold, end."""
     here, there = pair.nodes
     student, agent = await pair.student(here), await pair.agent(there, "lin", available=False)
+    await pair.quiet()
     opened = await pair.press(student)
     assert (await pair.rooms_at(here), await pair.rooms_at(there)) == (1, 0)
     await student.hears("music")

@@ -20,7 +20,9 @@ from signalling.desk.errors import Refusal
 from signalling.desk.model import SYSTEM, TicketId
 from signalling.service.desk_service import DeskService
 from signalling.service.live_board import LiveBoard
+from signalling.store.engine import Database
 from signalling.store.errors import LeaseLostError, StoreError
+from signalling.store.housekeeping import purge
 from signalling.store.leases import Lease, Leases
 from signalling.store.queries import Queries
 
@@ -37,6 +39,8 @@ LOOK_S: Final = 1.0
 """Longest pause between looks at what is due: tickets have no place on the board."""
 FAILED_FOR: Final = timedelta(seconds=0.5)
 """How long a match that did not hold is not tried again: the board is being mended meanwhile."""
+HOUSEKEEPING_S: Final = 600.0
+"""Seconds between looks for what has outlived its use."""
 RETRY_S: Final = 0.5
 
 _log = structlog.get_logger("leader")
@@ -92,6 +96,16 @@ class DeskLeader:
             except Exception:
                 _log.exception("a step of the leader failed")
                 await asyncio.sleep(RETRY_S)
+
+    async def run_housekeeping(self, database: Database) -> None:
+        """While leading, delete what has outlived its use; an owned task."""
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            try:
+                while self.leads and (purged := await purge(database)).total:
+                    _log.info("purged", rows=purged.total)
+            except StoreError as error:
+                _log.warning("nothing can be purged now", reason=str(error))
 
     async def resign(self) -> None:
         """Let another node lead at once."""

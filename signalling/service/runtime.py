@@ -162,6 +162,7 @@ class DeskRuntime:
             ("event feed", self.feed.run_reader()),
             ("board", self.board.run()),
             ("desk leader", self.leader.run()),
+            ("housekeeping", self.leader.run_housekeeping(self.database)),
             ("room reports", self.reporter.run()),
         ):
             self._own(name, work)

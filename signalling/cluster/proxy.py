@@ -102,6 +102,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class UnreachableError(Exception):
     """The node does not answer, or says that the room is not its own."""
 
+    def __init__(self, reason: str, *, heard: bool = False) -> None:
+        """`heard`: the request may have reached the node, and been carried out."""
+        super().__init__(reason)
+        self.heard = heard
+
 
 @dataclass(slots=True)
 class ProxyCounters:
@@ -493,7 +498,8 @@ def _reaching() -> Iterator[None]:
     except aiohttp.WSServerHandshakeError:
         raise
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise UnreachableError(str(error) or type(error).__name__) from None
+        heard = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+        raise UnreachableError(str(error) or type(error).__name__, heard=heard) from None
 
 
 def _url(owner: Owner, request: web.Request) -> URL:

@@ -57,6 +57,9 @@ METHODS: Final = frozenset(
 )
 """What can be asked of another node: everything but `watch`."""
 
+_ONCE: Final = frozenset({"send_data", "remove_participant", "move_participant", "stop_playing", "play"})
+"""Not to be tried again when it may have happened: a second time would do or say something else."""
+
 _SENT_AS: Final[Mapping[Any, Any]] = {AudiencePolicy: Audience}
 
 _log = structlog.get_logger("rooms")
@@ -87,6 +90,8 @@ class ClusterRoomControl:
                 return await self._ask(owner, method, arguments)
             except (LeasesAwayError, NoOwnerError, UnreachableError) as error:
                 reason = str(error)
+                if isinstance(error, UnreachableError) and error.heard and method in _ONCE:
+                    break
         raise RoomError(UNREACHABLE, f"the node of room {room} does not answer: {reason}")
 
     async def _owner(self, room: str, *, creates: bool, fresh: bool) -> Owner | None:
@@ -102,7 +107,7 @@ class ClusterRoomControl:
         if status == 409:
             refusal = json.loads(content)
             raise RoomError(refusal["code"], refusal["message"])
-        raise UnreachableError(f"{owner.node} answers with status {status}")
+        raise UnreachableError(f"{owner.node} answers with status {status}", heard=status >= 500)
 
     # Answering -------------------------------------------------------------------------------------
 

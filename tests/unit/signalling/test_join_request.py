@@ -78,7 +78,11 @@ def test_large_without_compression() -> None:
 
 @pytest.mark.parametrize(
     ("data", "expected"),
-    [(b"no gzip", "damaged"), (gzip.compress(b"abc", mtime=0)[:-6], "ends early"), (zlib.compress(b"abc"), "damaged")],
+    [
+        (b"no gzip", "damaged"),
+        (gzip.compress(b"abc", mtime=0)[:-6], "ends early"),
+        (zlib.compress(b"abc"), "damaged"),
+    ],
 )
 def test_damaged_gzip(data: bytes, expected: str) -> None:
     with pytest.raises(JoinRequestError, match=expected):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from signalling.api.roles import Role
 from signalling.api.route import Route
 from signalling.api.routes import ROUTES
@@ -64,10 +62,10 @@ async def test_every_route_with_every_role(site: Site) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("role", list(Role))
-async def test_platform_tokens_of_every_role_are_as_good_as_accounts(site: Site, role: Role) -> None:
-    me = await site.platform(role.value, "somebody").get("/me")
-    assert (me.status, me.body["role"]) == (200, role.value)
+async def test_platform_tokens_of_every_role_are_as_good_as_accounts(site: Site) -> None:
+    for role in Role:
+        me = await site.platform(role.value, "somebody").get("/me")
+        assert (me.status, me.body["role"]) == (200, role.value)
 
 
 async def test_a_key_that_may_not_issue_a_role(start_site: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.integration.api.conftest import Person, Site
 
 ASK = {
@@ -110,3 +112,14 @@ async def test_an_idempotency_key_gives_the_same_answer_once_more(site: Site) ->
     bob = {**body, "student": {"id": "bob"}}
     assert (await service.post("/calls", bob)).body["call"]["id"] != first.body["call"]["id"]
     assert (await service.post("/calls", ASK)).body["errors"][0]["field"] == "body.student"
+
+
+async def test_pressing_twice_at_once_gives_one_call(site: Site) -> None:
+    """On two devices, within the same moment."""
+    ann = site.student("ann")
+    answers = await asyncio.gather(*(ann.post("/calls", ASK) for _ in range(8)))
+    assert {answer.status for answer in answers} == {201}
+    assert len({answer.body["call"]["id"] for answer in answers}) == 1
+    assert len({answer.body["call"]["ticket"] for answer in answers}) == 1
+    assert sum(answer.body["created"] for answer in answers) == 1
+    assert len((await ann.get("/tickets")).body["items"]) == 1

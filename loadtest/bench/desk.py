@@ -27,8 +27,8 @@ BURST_HANDLE_S = 6.0
 """How long a call of the burst takes; 20 agents then just keep up with 150 presses a minute."""
 BURST_AGENTS = 20
 
-CROWD_AGENT_S = 80.0 / 300
-"""How long a chat of the crowd takes, for each agent: about four begin and end a second, 50 events."""
+CROWD_AGENT_S = 62.0 / 300
+"""How long a chat of the crowd takes, for each agent: five begin and end a second, with 50 events."""
 CROWD_SETTLE_S = 10.0
 CROWD_WAIT_S = 60.0
 _ROUNDING = 1e-9  # 0.95 * 20 is a little more than 19

@@ -451,6 +451,7 @@ class Story:
             await wait_until(
                 lambda: agent.identity not in student.bot.room.remote_participants, "the first agent has left"
             )
+            await student.stream.wait_for("transfer.completed", call=self._call)
             for name in ("reconnecting", "reconnected", "disconnected"):
                 _check(not student.bot.seen(name, before), f"the student's client saw {name}")
             now.note = f"{silence_s * 1000:.0f} ms"

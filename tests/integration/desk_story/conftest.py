@@ -13,7 +13,6 @@ import pytest_asyncio
 
 from loadtest.desk_client import DeskClient, DeskEvent, Joinable, Media, Opened
 from loadtest.server import ServerProcess
-from loadtest.waiting import wait_until
 from loadtest.wire_person import WirePerson, staff
 
 QUEUE = "technical"
@@ -90,6 +89,7 @@ class Desk:
         await student.may_publish()
         await student.talk()
         await asyncio.gather(student.hears(agent), agent.hears(student))
+        await student.stream.wait_for("call.connected", call=opened.id)  # nothing of this is told later
         return opened.id
 
     async def enter(self, person: WirePerson, media: Media | Joinable | None) -> None:
@@ -99,10 +99,10 @@ class Desk:
         await person.join(media)
         await person.talk()
 
-    async def log(self, call: str) -> list[DeskEvent]:
-        """All events of a call, as the routing layer sees them, after they were quiet for a moment."""
+    async def log(self, call: str, *, until: str) -> list[DeskEvent]:
+        """All events of a call, as the routing layer sees them, up to the first of a type."""
         async with self.service.events(after=0) as stream:
-            await wait_until(lambda: stream.of("call.closed", call=call), "the log", 5.0)
+            await stream.wait_for(until, call=call)
             return [event for event in stream.events if event.call == call]
 
     async def tidy_up(self) -> None:

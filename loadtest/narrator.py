@@ -133,7 +133,7 @@ def summary(figures: Figures) -> str:
     for key, value in figures.moments_ms.items():
         target = figures.targets_ms.get(key)
         moments.append([word(key), number(value), "" if target is None else f"≤ {target:g}"])
-    parts = [table(moments)]
+    parts = [table(moments), "  " + word("moments_note")] if figures.moments_ms else []
     columns = ("stream", "first_media", "fps", "kbps", "loss", "jitter", "latency", "size", "codec")
     streams = [[word(column) for column in columns]]
     for stream in figures.streams:

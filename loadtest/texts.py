@@ -90,6 +90,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "end_to_told": ("结束 → 学生得知", "end → student told"),
     "resume_after_cut": ("切断后恢复", "resumed after the cut"),
     "longest_gap": ("切断期间画面最长间隔", "longest picture gap around the cut"),
+    "moments_note": (
+        "时刻含 SDK 的抖动缓冲与解码；只量服务器请用 raisehand bench --only desk",
+        "the SDK's jitter buffer and decoder are included; the server alone: raisehand bench --only desk",
+    ),
     "latency_note": (
         "延迟：从绘制画面到对方解码完成（同一台机器，含编码、网络、抖动缓冲与解码）",
         "latency: from drawing a frame to the other side's decoded frame (one machine; encoder, network,"

@@ -1,7 +1,8 @@
 """schemathesis against the running server, once per role, with all its checks and a fixed seed.
 
 The one setting: what JSON Schema cannot say (exactly one of several fields, a cursor of this very list) is
-answered with 422 although the request fits its schema. The short run has the fuzzing phase only, the long one all.
+answered with 422 although the request fits its schema. The short run has the fuzzing phase only, the long one
+all of them.
 """
 
 from __future__ import annotations

@@ -32,6 +32,17 @@ def pytest_report_header() -> str:
     return f"raisehand: hypothesis {PROFILE} ({examples} examples), fuzz {FUZZ_SECONDS:g} s per target"
 
 
+# Folders whose tests start whole servers or clusters: left out of `make test-fast`, like everything slow.
+SLOW_FOLDERS = ("integration/sdk/", "integration/cluster/", "integration/desk_story/", "integration/faults/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by where it stands."""
+    for item in items:
+        if any(folder in item.path.as_posix() for folder in SLOW_FOLDERS):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def fuzz_seconds() -> float:
     """How long one fuzz target may run, in seconds (``FUZZ_SECONDS``)."""

@@ -17,6 +17,11 @@ def ntp_now() -> int:
     return ntp_from_unix_ns(time.time_ns())
 
 
+def unix_us() -> int:
+    """Wall-clock time as microseconds since 1970, for versions and dates of infos."""
+    return time.time_ns() // 1000
+
+
 def utc_now() -> datetime:
     """Wall-clock time as an aware UTC datetime."""
     return datetime.now(UTC)

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from mediaserver.clock import monotonic, ntp_now
+from mediaserver.clock import monotonic, ntp_now, unix_us
 from mediaserver.flow.media_packet import MediaPacket
 from mediaserver.room.model import (
     Identity,
@@ -124,7 +123,7 @@ class LocalParticipant:
         """The only ones who may know of it, whatever the audience says; None: no such restriction."""
         self.gone = False
         self.tracks: dict[TrackSid, PublishedTrack] = {}
-        self.joined_at_ms = time.time_ns() // 1_000_000
+        self.joined_at_ms = unix_us() // 1000
 
     @property
     def announced_tracks(self) -> list[PublishedTrack]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mediaserver.clock import monotonic
+from mediaserver.clock import monotonic, unix_us
 from mediaserver.errors import RoomError
 from mediaserver.flow.quality import ConnectionQuality as JudgedQuality
 from mediaserver.flow.quality import QualityJudge, StreamQuality
@@ -73,7 +71,7 @@ class Participant:
         self.permissions = spec.permissions
         self.state = ParticipantState.JOINED
         self.leave_reason = LeaveReason.UNKNOWN
-        self.joined_at_ms = time.time_ns() // 1_000_000
+        self.joined_at_ms = unix_us() // 1000
         self.joined_at = monotonic()
         self.signal_lost_at: float | None = None
         self.quality = ConnectionQuality.EXCELLENT
@@ -504,7 +502,6 @@ class Participant:
         self.room.participant_left(self)
         self.room = room
         self.known.clear()
-        self.spec = replace(self.spec)
         self._version += 1
 
     # Measures ------------------------------------------------------------------------------------

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from mediaserver.clock import monotonic
+from mediaserver.clock import monotonic, unix_us
 from mediaserver.errors import RoomError
 from mediaserver.flow.speakers import ActiveSpeakers
 from mediaserver.room.audience import OPEN, AudiencePolicy
 from mediaserver.room.limits import RoomLimits
 from mediaserver.room.local import LocalParticipant
 from mediaserver.room.model import (
-    ConnectionQuality,
     Identity,
     JoinSpec,
     LeaveReason,
@@ -62,7 +60,7 @@ class Room:
         self.front = front
         self.limits = limits
         self.metadata = options.metadata
-        self.created_at_ms = time.time_ns() // 1_000_000
+        self.created_at_ms = unix_us() // 1000
         self.empty_since = monotonic()
         self.ever_joined = False
         self.closed = False
@@ -529,12 +527,6 @@ class Room:
                 viewer.listener.on_connection_quality(
                     [QualityInfo(p.sid, p.quality, p.quality_score) for p in news]
                 )
-
-    def mark_lost(self, participant: Participant) -> None:
-        """A participant's media is silent for a while: show it at once."""
-        if participant.quality is not ConnectionQuality.LOST:
-            participant.quality, participant.quality_score = ConnectionQuality.LOST, 0.0
-            self.tell_quality()
 
 
 def _as_gone(info: ParticipantInfo) -> ParticipantInfo:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from mediaserver.clock import unix_us
 from mediaserver.flow.layers import LayerState
 from mediaserver.room.model import (
     CodecQualities,
@@ -48,11 +48,6 @@ class TrackSink(Protocol):
         """The track is gone."""
 
 
-def now_us() -> int:
-    """Wall-clock microseconds, for versions of infos."""
-    return time.time_ns() // 1000
-
-
 class PublishedTrack:
     """One track of one publisher and everything that fans out from it."""
 
@@ -63,7 +58,6 @@ class PublishedTrack:
         "cids",
         "gone",
         "info",
-        "last_level",
         "publisher_identity",
         "publisher_sid",
         "request",
@@ -102,7 +96,7 @@ class PublishedTrack:
             backup_codec_policy=request.backup_codec_policy,
             audio_features=request.audio_features,
             packet_trailer_features=request.packet_trailer_features,
-            version_us=now_us(),
+            version_us=unix_us(),
         )
         self.announced = False
         """Whether the room knows of the track: from its first packet on (or at once when muted)."""
@@ -111,7 +105,6 @@ class PublishedTrack:
         """Its layers travel in one stream (SVC) instead of several (simulcast)."""
         self.uplinks: dict[int, Uplink] = {}
         """The streams it arrives on, by simulcast layer (0 = lowest)."""
-        self.last_level: int | None = None
         self.subscribed_quality: tuple[CodecQualities, ...] | None = None
         """What the publisher was last told about the wanted layers."""
         self.subscriber_announced = False
@@ -135,7 +128,7 @@ class PublishedTrack:
 
     def update(self, **changes: object) -> None:
         """Change fields of the info and count its version up."""
-        self.info = replace(self.info, version_us=now_us(), **changes)  # type: ignore[arg-type]
+        self.info = replace(self.info, version_us=unix_us(), **changes)  # type: ignore[arg-type]
 
     # Fan-out -------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from signalling.auth import mint_join_token
 from signalling.livekit.roomservice import RoomService
 from signalling.livekit.server import SignalServer
 from signalling.metrics import make_registry
-from signalling.pages import SECURITY_HEADERS, Pages, pages_directory
+from signalling.pages import CSP, FRAME_OPTIONS, SECURITY_HEADERS, Pages, pages_directory
 from signalling.settings import DEVELOPMENT_KEYS, Settings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def create_app(
     app.add_routes(list(HealthRoutes(rooms, signal, registry).routes()))
     if settings.dev:
         app.add_routes(list(DevelopmentRoutes(settings, local_authority).routes()))
-    app.add_routes(list(Pages(pages_directory()).routes()))
+    app.add_routes(list(Pages(pages_directory(), settings.allowed_origin).routes()))
     return app
 
 
@@ -70,7 +70,10 @@ class _SecurityHeaders:
             self._headers["Strict-Transport-Security"] = HSTS
 
     async def __call__(self, _request: web.Request, response: web.StreamResponse) -> None:
+        framed = "frame-ancestors 'self'" in response.headers.get(CSP, "")
         response.headers.update(self._headers)
+        if framed:
+            del response.headers[FRAME_OPTIONS]
 
 
 @web.middleware

@@ -1,4 +1,4 @@
-"""The web page and its assets, held in memory, with the headers that keep it safe."""
+"""The web pages and their assets, held in memory, with the headers that keep them safe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import gzip
 import hashlib
 import mimetypes
 import re
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,13 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 """For files whose name holds a hash of their content (Vite's ``assets/``)."""
 REVALIDATE = "no-cache"
 COMPRESS_FROM_BYTES = 1024
+FRAMEABLE = "help/"
+"""The page that the host platform may show inside its own; no other page can be framed."""
+SHARED = ("assets/", "widget/")
+"""Files that pages of any origin may load: the help button and what it needs."""
+NONCE_PLACE = b"__STYLE_NONCE__"
+"""What a page writes where it wants the nonce that lets its own script add style sheets."""
+NONCE_BYTES = 16
 _COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml", "text/javascript")
 _SAFE_HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
 
@@ -39,18 +47,24 @@ def pages_directory() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class _File:
+    name: str
     content: bytes
     compressed: bytes | None
     content_type: str
     cache: str
     etag: str
+    wants_nonce: bool
 
 
 class Pages:
-    """Serves the files below one directory; read once, when the server starts."""
+    """Serves the files below one directory; read once, when the server starts.
 
-    def __init__(self, directory: Path | None) -> None:
+    `embedders` are the origins whose pages may frame the help page, besides our own.
+    """
+
+    def __init__(self, directory: Path | None, embedders: Sequence[str] = ()) -> None:
         self._files: dict[str, _File] = {}
+        self._embedders = tuple(embedders)
         if directory is None:
             self._files["index.html"] = _make_file("index.html", NOT_BUILT.encode())
             return
@@ -66,16 +80,20 @@ class Pages:
 
     async def _serve(self, request: web.Request) -> web.Response:
         name = request.match_info.get("path", "") or "index.html"
-        file = self._files.get(name) or self._files.get(name.rstrip("/") + "/index.html")
+        if name.endswith("/"):
+            name += "index.html"
+        file = self._files.get(name)
         if file is None:
+            if name + "/index.html" in self._files:
+                # The page names its files relative to its own directory. The query goes along.
+                query = f"?{request.query_string}" if request.query_string else ""
+                raise web.HTTPFound(f"{request.path}/{query}")
             raise web.HTTPNotFound(text="not found")
-        headers: dict[str, str] = {
-            hdrs.CACHE_CONTROL: file.cache,
-            hdrs.ETAG: file.etag,
-            hdrs.VARY: hdrs.ACCEPT_ENCODING,
-        }
-        if file.content_type == "text/html":
-            headers["Content-Security-Policy"] = content_security_policy(request.host)
+        if file.wants_nonce:
+            return self._fresh(request, file)
+        headers = self._headers(request, file)
+        headers[hdrs.ETAG] = file.etag
+        headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
         if file.etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
             return web.Response(status=304, headers=headers)
         body = file.content
@@ -85,6 +103,23 @@ class Pages:
         charset = "utf-8" if file.content_type.startswith(("text/", "application/j")) else None
         return web.Response(body=body, headers=headers, content_type=file.content_type, charset=charset)
 
+    def _fresh(self, request: web.Request, file: _File) -> web.Response:
+        nonce = secrets.token_urlsafe(NONCE_BYTES)
+        headers = self._headers(request, file, nonce)
+        headers[hdrs.CACHE_CONTROL] = "no-store"
+        body = file.content.replace(NONCE_PLACE, nonce.encode())
+        return web.Response(body=body, headers=headers, content_type=file.content_type, charset="utf-8")
+
+    def _headers(self, request: web.Request, file: _File, nonce: str = "") -> dict[str, str]:
+        headers: dict[str, str] = {hdrs.CACHE_CONTROL: file.cache}
+        if file.name.startswith(SHARED):
+            headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        if file.content_type == "text/html":
+            framing = ("'self'", *self._embedders) if file.name.startswith(FRAMEABLE) else ()
+            headers[CSP] = content_security_policy(request.host, nonce=nonce, frame_ancestors=framing)
+        return headers
+
 
 def _make_file(name: str, content: bytes) -> _File:
     content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -93,17 +128,20 @@ def _make_file(name: str, content: bytes) -> _File:
         smaller = gzip.compress(content, compresslevel=6, mtime=0)
         compressed = smaller if len(smaller) < len(content) else None
     return _File(
+        name=name,
         content=content,
         compressed=compressed,
         content_type=content_type,
         cache=IMMUTABLE if name.startswith("assets/") else REVALIDATE,
         etag=f'"{hashlib.sha256(content).hexdigest()[:20]}"',
+        wants_nonce=content_type == "text/html" and NONCE_PLACE in content,
     )
 
 
-def content_security_policy(host: str) -> str:
+def content_security_policy(host: str, *, nonce: str = "", frame_ancestors: Sequence[str] = ()) -> str:
     """Nothing but our own files, media from devices and calls, and connections to this server.
 
+    `nonce` admits style sheets that our own script adds; `frame_ancestors` are the pages that may show this one.
     Older Safari does not count ``ws:`` of the same host as ``'self'``, hence the host is named.
     """
     sockets = f" ws://{host} wss://{host}" if _SAFE_HOST.fullmatch(host) else ""
@@ -111,7 +149,7 @@ def content_security_policy(host: str) -> str:
         (
             "default-src 'none'",
             "script-src 'self'",
-            "style-src 'self'",
+            f"style-src 'self' 'nonce-{nonce}'" if nonce else "style-src 'self'",
             "img-src 'self' data: blob:",
             "font-src 'self'",
             "media-src 'self' blob: mediastream:",
@@ -120,16 +158,20 @@ def content_security_policy(host: str) -> str:
             f"connect-src 'self'{sockets}",
             "base-uri 'none'",
             "form-action 'none'",
-            "frame-ancestors 'none'",
+            "frame-ancestors " + (" ".join(frame_ancestors) or "'none'"),
         )
     )
 
+
+CSP = "Content-Security-Policy"
+FRAME_OPTIONS = "X-Frame-Options"
+"""For browsers that know no ``frame-ancestors``; a page that may be framed goes without."""
 
 SECURITY_HEADERS = {
     "Server": "raisehand",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
+    FRAME_OPTIONS: "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
 }

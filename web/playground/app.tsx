@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { preferredLocale, translator } from "../shared/i18n";
+import { preferredLocale } from "../shared/i18n";
+import { translator } from "../shared/i18n/playground";
 import type { Preview } from "../shared/media/preview";
 import { loadPreferences, type Preferences, savePreferences } from "../shared/preferences";
 import { readClaims, type TokenRequest } from "../shared/token";

@@ -1,7 +1,7 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
-import type { Locale, Translate } from "../shared/i18n";
-import { translator } from "../shared/i18n";
+import type { Locale } from "../shared/i18n";
+import { type Translate, translator } from "../shared/i18n/playground";
 import type { Preferences } from "../shared/preferences";
 import { DEFAULT_PREFERENCES } from "../shared/preferences";
 import type { Store } from "../shared/store";

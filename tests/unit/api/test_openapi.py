@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from signalling.api import openapi_file
 from signalling.api.openapi import document, problem_codes
 from signalling.api.permissions_doc import TARGET, render
 from signalling.api.problems import PROBLEMS
@@ -60,3 +61,10 @@ def test_every_route_says_who_may_use_it() -> None:
 
 def test_the_permissions_page_is_current() -> None:
     assert TARGET.read_text(encoding="utf-8") == render(), "run: python -m signalling.api.permissions_doc"
+
+
+def test_the_document_of_the_web_pages_is_up_to_date() -> None:
+    written = openapi_file.TARGET.read_text(encoding="utf-8")
+    assert written == openapi_file.text(), (
+        "run: python -m signalling.api.openapi_file && (cd web && npm run api)"
+    )

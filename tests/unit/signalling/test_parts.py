@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 from livekit.protocol import models, rtc
@@ -309,3 +311,47 @@ class TestPages:
         (tmp_path / "index.html").write_text("x")
         (tmp_path / "a.js.map").write_text("x")
         assert set(Pages(tmp_path)._files) == {"index.html"}
+
+    def test_only_the_help_page_may_be_framed(self, tmp_path: Path) -> None:
+        for page in ("help", "console"):
+            (tmp_path / page).mkdir()
+            (tmp_path / page / "index.html").write_text("x")
+        pages = Pages(tmp_path, ["https://class.example.org"])
+        request = make_mocked_request("GET", "/", headers={"Host": "help.example.org"})
+        framing = {
+            name: pages._headers(request, file)["Content-Security-Policy"].rpartition("; ")[2]
+            for name, file in pages._files.items()
+        }
+        assert framing == {
+            "help/index.html": "frame-ancestors 'self' https://class.example.org",
+            "console/index.html": "frame-ancestors 'none'",
+        }
+
+    async def test_a_page_that_asks_gets_a_new_nonce_each_time(self, tmp_path: Path) -> None:
+        (tmp_path / "index.html").write_text('<meta name="nonce" content="__STYLE_NONCE__">')
+        pages = Pages(tmp_path)
+        answers = [await pages._serve(make_mocked_request("GET", "/", match_info={})) for _ in range(2)]
+        nonces = []
+        for answer in answers:
+            found = re.search(
+                r"style-src 'self' 'nonce-([\w-]{20,})'", answer.headers["Content-Security-Policy"]
+            )
+            assert found is not None
+            assert isinstance(answer.body, bytes)
+            assert f'content="{found[1]}"'.encode() in answer.body
+            assert answer.headers["Cache-Control"] == "no-store"
+            nonces.append(found[1])
+        assert nonces[0] != nonces[1]
+
+    def test_pages_of_any_origin_may_load_the_help_button(self, tmp_path: Path) -> None:
+        for name in ("index.html", "widget/raisehand-help.js", "assets/a.js"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("x")
+        pages = Pages(tmp_path)
+        request = make_mocked_request("GET", "/")
+        shared = {
+            name
+            for name, file in pages._files.items()
+            if "Access-Control-Allow-Origin" in pages._headers(request, file)
+        }
+        assert shared == {"widget/raisehand-help.js", "assets/a.js"}

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { ProblemKind } from "../../shared/call/problem";
 import { formatDuration } from "../../shared/format";
-import type { MessageKey } from "../../shared/i18n";
+import type { MessageKey } from "../../shared/i18n/playground";
 import { ProblemCard } from "../components/problemCard";
 import { useAmbience } from "../context";
 import { HandIcon } from "../icons";

@@ -1,7 +1,7 @@
 import type { Call, LayerChoice, ParticipantView } from "../../shared/call/model";
 import type { ParticipantStatistics } from "../../shared/call/statistics";
 import { colourIndex, initials } from "../../shared/format";
-import type { Translate } from "../../shared/i18n";
+import type { Translate } from "../../shared/i18n/playground";
 import { Menu, MenuAction, MenuChoice, MenuGroup } from "../components/menu";
 import { Video } from "../components/media";
 import { useAmbience } from "../context";

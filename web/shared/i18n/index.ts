@@ -1,24 +1,22 @@
-import { en } from "./en";
-import { zhCN } from "./zh-CN";
-
 export const LOCALES = ["zh-CN", "en"] as const;
 export type Locale = (typeof LOCALES)[number];
 
-export type MessageKey = keyof typeof zhCN;
-/** One language's texts: every key, nothing else. */
-export type Catalogue = Readonly<Record<MessageKey, string>>;
+/** One page's texts of one language. `Source` is the Chinese one: its keys and values are the ones there are. */
+export type Catalogue<Source> = Readonly<Record<keyof Source & string, string>>;
 
-export const catalogues: Readonly<Record<Locale, Catalogue>> = { "zh-CN": zhCN, en };
+/** One page's texts of every language. */
+export type Catalogues<Source> = Readonly<Record<Locale, Catalogue<Source>>>;
 
 /** The names between braces of a text. */
-type Slots<Text extends string> = Text extends `${string}{${infer Slot}}${infer Rest}` ? Slot | Slots<Rest> : never;
+type Slots<Text> = Text extends `${string}{${infer Slot}}${infer Rest}` ? Slot | Slots<Rest> : never;
 
 /** The values that a key needs: none, or an object with exactly the named ones. */
-type Values<Key extends MessageKey> = [Slots<(typeof zhCN)[Key]>] extends [never]
+export type Values<Source, Key extends keyof Source> = [Slots<Source[Key]>] extends [never]
   ? []
-  : [values: Readonly<Record<Slots<(typeof zhCN)[Key]>, string | number>>];
+  : [values: Readonly<Record<Slots<Source[Key]>, string | number>>];
 
-export type Translate = <Key extends MessageKey>(key: Key, ...values: Values<Key>) => string;
+/** Turns the keys of one page into texts of one language. */
+export type Translator<Source> = <Key extends keyof Source & string>(key: Key, ...values: Values<Source, Key>) => string;
 
 export function isLocale(value: unknown): value is Locale {
   return LOCALES.some((locale) => locale === value);
@@ -35,8 +33,7 @@ export function preferredLocale(languages: readonly string[]): Locale {
 }
 
 /** The function that turns keys into texts of one language. */
-export function translator(locale: Locale): Translate {
-  const catalogue = catalogues[locale];
+export function translatorOf<Source>(catalogue: Catalogue<Source>): Translator<Source> {
   return (key, ...values) => {
     const filled: Readonly<Record<string, string | number>> = values[0] ?? {};
     return catalogue[key].replace(/\{(\w+)\}/g, (slot, name: string) => String(filled[name] ?? slot));

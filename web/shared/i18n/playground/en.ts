@@ -1,6 +1,7 @@
-import type { Catalogue } from "./index";
+import type { Catalogue } from "..";
+import type { zhCN } from "./zh-CN";
 
-export const en: Catalogue = {
+export const en: Catalogue<typeof zhCN> = {
   "app.name": "Raisehand",
   "app.tagline": "Clear, dependable live calls",
   "language.zh-CN": "中文",

@@ -141,7 +141,7 @@ def _make_file(name: str, content: bytes) -> _File:
 def content_security_policy(host: str, *, nonce: str = "", frame_ancestors: Sequence[str] = ()) -> str:
     """Nothing but our own files, media from devices and calls, and connections to this server.
 
-    `nonce` admits style sheets that our own script adds; `frame_ancestors` are the pages that may show this one.
+    `nonce` admits style sheets of our own script; `frame_ancestors` are the pages that may show this one.
     Older Safari does not count ``ws:`` of the same host as ``'self'``, hence the host is named.
     """
     sockets = f" ws://{host} wss://{host}" if _SAFE_HOST.fullmatch(host) else ""

@@ -5,9 +5,10 @@ import { describe, expect, it } from "vitest";
 import { PROBLEM_KINDS } from "../shared/call/problem";
 import { type Locale, LOCALES, preferredLocale } from "../shared/i18n";
 import { catalogues as playground, translator } from "../shared/i18n/playground";
+import { catalogues as staff } from "../shared/i18n/staff";
 
 /** The pages' catalogues; each must keep all promises. */
-const PAGES: Readonly<Record<string, Readonly<Record<Locale, Readonly<Record<string, string>>>>>> = { playground };
+const PAGES: Readonly<Record<string, Readonly<Record<Locale, Readonly<Record<string, string>>>>>> = { playground, staff };
 /** Keys of texts for people who know the engineers' words. */
 const FIGURES = /^(stats|figures)\./;
 

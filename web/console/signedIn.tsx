@@ -1,0 +1,86 @@
+import { Spin } from "antd";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { ApiError, apiClient, unwrap } from "../shared/api/client";
+import { StaffDesk } from "../shared/desk/desk";
+import { type ConsoleSession, type Me, SessionContext, useT } from "./context";
+import { ServerAway } from "./shell/serverAway";
+import { Shell } from "./shell/shell";
+import { SignIn } from "./shell/signIn";
+
+/** Where the server is: the console lies in its own folder below it. */
+export const BASE = new URL("../", window.location.href.replace(/[?#].*$/, "")).toString();
+
+type State = { is: "asking" } | { is: "away" } | { is: "out"; expired: boolean } | { is: "in"; me: Me };
+
+/** Whoever is signed in by the session cookie, or the sign-in. */
+export function SignedIn() {
+  const t = useT();
+  const [state, setState] = useState<State>({ is: "asking" });
+  const expired = useCallback(() => setState((now) => (now.is === "in" ? { is: "out", expired: true } : now)), []);
+  const api = useMemo(() => apiClient({ base: BASE, token: null, onUnauthenticated: expired }), [expired]);
+  const [round, setRound] = useState(0);
+
+  useEffect(() => {
+    let current = true;
+    unwrap(api.GET("/v1/me")).then(
+      (me) => current && setState({ is: "in", me }),
+      (error: unknown) => {
+        if (!current) return;
+        const out = error instanceof ApiError && (error.status === 401 || error.status === 403);
+        setState(out ? { is: "out", expired: false } : { is: "away" });
+      },
+    );
+    return () => {
+      current = false;
+    };
+  }, [api, round]);
+
+  const me = state.is === "in" ? state.me : null;
+  const desk = useDesk(api, me, expired);
+  const session = useMemo<ConsoleSession | null>(() => {
+    if (me === null || desk === null) return null;
+    return {
+      api,
+      me,
+      desk,
+      signOut: async () => {
+        await unwrap(api.POST("/v1/logout"));
+        setState({ is: "out", expired: false });
+      },
+    };
+  }, [api, me, desk]);
+
+  if (state.is === "away") {
+    return (
+      <ServerAway
+        onRetry={() => {
+          setState({ is: "asking" });
+          setRound((count) => count + 1);
+        }}
+      />
+    );
+  }
+  if (state.is === "out") return <SignIn api={api} expired={state.expired} onSignedIn={(user) => setState({ is: "in", me: user })} />;
+  if (session === null) return <Spin fullscreen description={t("app.loading")} />;
+  return (
+    <SessionContext.Provider value={session}>
+      <Shell />
+    </SessionContext.Provider>
+  );
+}
+
+function useDesk(api: ReturnType<typeof apiClient>, me: Me | null, onRefused: () => void): StaffDesk | null {
+  const [desk, setDesk] = useState<StaffDesk | null>(null);
+  const refused = useRef(onRefused);
+  useEffect(() => {
+    if (me === null) return undefined;
+    const opened = new StaffDesk({ api, base: BASE, me, onRefused: () => refused.current() });
+    setDesk(opened);
+    opened.start();
+    return () => {
+      opened.close();
+      setDesk(null);
+    };
+  }, [api, me]);
+  return desk;
+}

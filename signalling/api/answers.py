@@ -244,6 +244,12 @@ class Calls(BaseModel):
     next: str | None = Field(description="Cursor of the next page.")
 
 
+class Muted(BaseModel):
+    """What was muted; empty: nothing was on."""
+
+    tracks: list[str]
+
+
 class Accepted(BaseModel):
     """The agent is in the call."""
 
@@ -352,6 +358,10 @@ class HistoryAnswer(BaseModel):
     calls: list[CallAnswer]
     messages: list[MessageAnswer]
     class_stats: list[ClassStatsAnswer]
+    next: AwareDatetime | None = Field(
+        default=None,
+        description="`until` of the next page; what happened at just that moment comes once more.",
+    )
 
 
 class ClassStatsAnswer(BaseModel):
@@ -372,6 +382,7 @@ class EngagementAnswer(BaseModel):
     role: AssignmentRole
     state: str
     since: AwareDatetime
+    until: AwareDatetime | None = Field(default=None, description="When a wrap-up ends by itself.")
 
 
 class AgentAnswer(BaseModel):
@@ -747,7 +758,12 @@ def agent_answer(agent: Agent, actor: Actor) -> AgentAnswer:
     full = sees_all(actor) or actor.role is Role.SERVICE or actor.id == agent.id
     engagements = [
         EngagementAnswer(
-            call=each.call, kind=each.kind, role=each.role, state=each.state.value, since=each.since
+            call=each.call,
+            kind=each.kind,
+            role=each.role,
+            state=each.state.value,
+            since=each.since,
+            until=each.until,
         )
         for each in agent.engagements
     ]

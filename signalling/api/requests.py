@@ -111,6 +111,13 @@ class PageQuery(Query):
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAXIMUM_LIMIT)
 
 
+class HistoryQuery(Query):
+    """Which part of a history."""
+
+    until: Time | None = Field(default=None, description="Nothing newer than this; empty: from now on back.")
+    limit: int = Field(default=100, ge=1, le=MAXIMUM_LIMIT, description="Of each sort.")
+
+
 class CallbackBody(Request):
     """When to call back."""
 
@@ -165,6 +172,12 @@ class DropInBody(Request):
         if self.force and self.agent is None:
             raise ValueError("force needs a named agent")
         return self
+
+
+class MuteBody(Request):
+    """What shall be silent or dark. Only its owner can turn it on again."""
+
+    source: Literal["microphone", "camera", "screen"] = "microphone"
 
 
 class ModeBody(Request):

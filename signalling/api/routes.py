@@ -113,6 +113,12 @@ ROUTES: tuple[Route, ...] = (
         body=r.ModeBody, answer=a.CallAnswer, problems=CALL_CODES, rule="Supervisors and services.",
     ),
     Route(
+        "POST", "/calls/{call}/participants/{identity}/mute", HELPERS | {SERVICE}, participants.mute,
+        "Mute a microphone, a camera or a screen", "participants", body=r.MuteBody, answer=a.Muted,
+        problems=("call_closed",),
+        rule="The agent responsible for the call: everybody but supervisors. Supervisors and services: all.",
+    ),
+    Route(
         "DELETE", "/calls/{call}/participants/{identity}", CONDUCTORS | {GUEST}, participants.remove,
         "Take somebody out, or withdraw the offer", "participants", answer=a.CallAnswer,
         problems=CALL_CODES, rule="Agents: whom they added. Guests: themselves.",
@@ -196,7 +202,7 @@ ROUTES: tuple[Route, ...] = (
     # Students and tickets
     Route(
         "GET", "/students/{student}/history", INSIDE, tickets.history,
-        "All contacts of a student, newest first", "tickets", answer=a.HistoryAnswer,
+        "All contacts of a student, newest first", "tickets", query=r.HistoryQuery, answer=a.HistoryAnswer,
     ),
     Route(
         "GET", "/tickets", INSIDE | {STUDENT}, tickets.find, "Find tickets", "tickets",

@@ -306,27 +306,33 @@ class Queries:
         row = await self._one(sa.select(students.c.data).where(students.c.id == student_id))
         return None if row is None else codec.load(StudentProfile, row.data)
 
-    async def history(self, student_id: StudentId, limit: int = 100) -> History:
-        """All contacts of a student, newest first, at most `limit` of each sort."""
+    async def history(
+        self, student_id: StudentId, limit: int = 100, *, until: datetime.datetime | None = None
+    ) -> History:
+        """Contacts of a student, newest first, at most `limit` of each sort, none after `until`."""
+
+        def earlier(column: sa.ColumnElement[datetime.datetime]) -> sa.ColumnElement[bool]:
+            return sa.true() if until is None else column <= until
+
         async with self._database.read() as connection:
             profile = (
                 await connection.execute(sa.select(students.c.data).where(students.c.id == student_id))
             ).one_or_none()
             found_tickets = await connection.execute(
                 sa.select(tickets.c.data)
-                .where(tickets.c.student_id == student_id)
+                .where(tickets.c.student_id == student_id, earlier(tickets.c.opened_at))
                 .order_by(tickets.c.opened_at.desc(), tickets.c.id.desc())
                 .limit(limit)
             )
             found_calls = await connection.execute(
                 sa.select(calls.c.data)
-                .where(calls.c.student_id == student_id)
+                .where(calls.c.student_id == student_id, earlier(calls.c.created_at))
                 .order_by(calls.c.created_at.desc(), calls.c.id.desc())
                 .limit(limit)
             )
             found_messages = await connection.execute(
                 sa.select(messages)
-                .where(messages.c.student_id == student_id)
+                .where(messages.c.student_id == student_id, earlier(messages.c.at))
                 .order_by(messages.c.at.desc(), messages.c.id.desc())
                 .limit(limit)
             )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from mediaserver.errors import RoomError
+from mediaserver.room.model import TrackSource
 from signalling.api import requests as r
-from signalling.api.answers import CallAnswer, CallWithMedia, DroppedIn, offer_answer
+from signalling.api.answers import CallAnswer, CallWithMedia, DroppedIn, Muted, offer_answer
 from signalling.api.context import Api
 from signalling.api.handlers import common
 from signalling.api.identity import mint_platform_token
-from signalling.api.roles import Role
+from signalling.api.problems import Problem
+from signalling.api.roles import Actor, Role
 from signalling.api.route import Asked, NoQuery, Nothing
 from signalling.desk import commands as c
-from signalling.desk.model import AgentId, Kind, QueueId, Target
+from signalling.desk.model import AgentId, AssignmentRole, Call, Kind, QueueId, Target
 
 GUEST_TTL_S = 6 * 3600.0
 """Life of a guest's platform token."""
@@ -119,6 +122,44 @@ async def remove(api: Api, asked: Asked[Nothing, NoQuery]) -> CallAnswer:
         by=common.desk_actor(asked.actor), call=call.id, identity=asked.path["identity"]
     )
     return await _do(api, asked, command)
+
+
+_SOURCES = {
+    "microphone": frozenset({TrackSource.MICROPHONE}),
+    "camera": frozenset({TrackSource.CAMERA}),
+    "screen": frozenset({TrackSource.SCREEN_SHARE, TrackSource.SCREEN_SHARE_AUDIO}),
+}
+
+
+def _may_mute(actor: Actor, call: Call, identity: str) -> bool:
+    """The agent responsible, all but supervisors; supervisors and services everybody."""
+    if actor.role is not Role.AGENT:
+        return True
+    mine, other = call.assignment_of(actor.id), call.assignment_of(identity)
+    responsible = mine is not None and mine.role is AssignmentRole.PRIMARY
+    return responsible and (other is None or other.role is not AssignmentRole.SUPERVISOR)
+
+
+async def mute(api: Api, asked: Asked[r.MuteBody, NoQuery]) -> Muted:
+    """Silence a microphone, or darken a picture. Nobody can be made to talk: only its owner unmutes."""
+    actor, identity = asked.actor, asked.path["identity"]
+    call = await common.find_call(api, actor, asked.path["call"])
+    if not call.open:
+        raise Problem("call_closed", "the call has ended")
+    if not _may_mute(actor, call, identity):
+        raise Problem("forbidden", "this is for the agent responsible for the call")
+    try:
+        participant = await api.control.get_participant(call.room, identity)
+        sids = [
+            track.sid
+            for track in participant.tracks
+            if track.source in _SOURCES[asked.body.source] and not track.muted
+        ]
+        for sid in sids:
+            await api.control.mute_published_track(call.room, identity, sid, muted=True)
+    except RoomError:
+        raise Problem("not_found", "nobody of that name is in the room") from None
+    return Muted(tracks=[str(sid) for sid in sids])
 
 
 async def transfer(api: Api, asked: Asked[r.TransferBody, NoQuery]) -> CallAnswer:

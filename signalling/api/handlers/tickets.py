@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 from signalling.api import requests as r
 from signalling.api.answers import (
@@ -124,10 +125,24 @@ async def append(api: Api, asked: Asked[r.TicketMessageBody, NoQuery]) -> Reply:
     return Reply(answer, status=201)
 
 
-async def history(api: Api, asked: Asked[Nothing, NoQuery]) -> HistoryAnswer:
-    """All contacts of a student, newest first."""
-    actor, student = asked.actor, asked.path["student"]
-    found = await api.queries.history(StudentId(student))
+async def history(api: Api, asked: Asked[Nothing, r.HistoryQuery]) -> HistoryAnswer:
+    """All contacts of a student, newest first, page by page."""
+    actor, student, query = asked.actor, asked.path["student"], asked.query
+    found = await api.queries.history(StudentId(student), query.limit, until=query.until)
+    # A sort that fills its share may go on further back: what others hold beyond belongs to the next page.
+    sorts = (
+        [ticket.opened_at for ticket in found.tickets],
+        [call.created_at for call in found.calls],
+        [message.at for message in found.messages],
+    )
+    cut = max((times[-1] for times in sorts if len(times) == query.limit), default=None)
+    if cut is not None:
+        found = replace(
+            found,
+            tickets=[ticket for ticket in found.tickets if ticket.opened_at >= cut],
+            calls=[call for call in found.calls if call.created_at >= cut],
+            messages=[message for message in found.messages if message.at >= cut],
+        )
     since = api.clock.utc_now() - STATS_KEPT
     stats = await api.class_stats.newest(student=student, since=since)
     if found.student is None and not found.calls and not found.messages and not stats:
@@ -138,7 +153,8 @@ async def history(api: Api, asked: Asked[Nothing, NoQuery]) -> HistoryAnswer:
         tickets=[ticket_answer(ticket, actor) for ticket in found.tickets],
         calls=await common.show_calls(api, actor, found.calls),
         messages=visible_messages(found.messages, actor),
-        class_stats=[stats_answer(each) for each in stats],
+        class_stats=[stats_answer(each) for each in stats] if query.until is None else [],
+        next=cut if cut != query.until else None,
     )
 
 

@@ -4,11 +4,11 @@ import { lazy, type ReactNode, Suspense } from "react";
 import { Navigate, NavLink, Route, Routes, useNavigate } from "react-router";
 import { initials } from "../../shared/format";
 import { LOCALES } from "../../shared/i18n";
+import { LANGUAGE_NAMES } from "../../shared/i18n/staff";
 import { Boundary } from "../boundary";
 import { type Me, useAmbience, useSelected, useSession } from "../context";
 import { useProblems } from "../problems";
 import { Mark } from "./mark";
-import { LANGUAGE_NAMES } from "./signIn";
 
 const DeskPage = lazy(() => import("../desk"));
 const SupervisorPage = lazy(() => import("../supervisor"));

@@ -2,6 +2,7 @@ import { Alert, Button, Form, Input, type InputRef } from "antd";
 import { useEffect, useRef, useState } from "react";
 import { type ApiClient, unwrap } from "../../shared/api/client";
 import { LOCALES } from "../../shared/i18n";
+import { LANGUAGE_NAMES } from "../../shared/i18n/staff";
 import { type Me, useAmbience } from "../context";
 import { problemText } from "../problems";
 import { Mark } from "./mark";
@@ -61,6 +62,3 @@ export function SignIn({ api, expired, onSignedIn }: { api: ApiClient; expired: 
     </main>
   );
 }
-
-/** Each in its own language, so that whoever lost the way finds back. */
-export const LANGUAGE_NAMES = { "zh-CN": "\u4e2d\u6587", en: "English" } as const;

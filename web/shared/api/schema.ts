@@ -428,6 +428,26 @@ export interface paths {
         patch: operations["patch_calls_call_participants_identity"];
         trace?: never;
     };
+    "/v1/calls/{call}/participants/{identity}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mute a microphone, a camera or a screen
+         * @description The agent responsible for the call: everybody but supervisors. Supervisors and services: all.
+         */
+        post: operations["post_calls_call_participants_identity_mute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/calls/{call}/queue": {
         parameters: {
             query?: never;
@@ -1658,6 +1678,12 @@ export interface components {
             since: string;
             /** State */
             state: string;
+            /**
+             * Until
+             * @description When a wrap-up ends by itself.
+             * @default null
+             */
+            until: string | null;
         };
         /**
          * EventsQuery
@@ -1789,9 +1815,33 @@ export interface components {
             class_stats: components["schemas"]["ClassStatsAnswer"][];
             /** Messages */
             messages: components["schemas"]["MessageAnswer"][];
+            /**
+             * Next
+             * @description `until` of the next page; what happened at just that moment comes once more.
+             * @default null
+             */
+            next: string | null;
             student: components["schemas"]["StudentAnswer"] | null;
             /** Tickets */
             tickets: components["schemas"]["TicketAnswer"][];
+        };
+        /**
+         * HistoryQuery
+         * @description Which part of a history.
+         */
+        HistoryQuery: {
+            /**
+             * Limit
+             * @description Of each sort.
+             * @default 100
+             */
+            limit: number;
+            /**
+             * Until
+             * @description Nothing newer than this; empty: from now on back.
+             * @default null
+             */
+            until: string | null;
         };
         /**
          * HoursAnswer
@@ -1983,6 +2033,26 @@ export interface components {
          */
         ModeBody: {
             mode: components["schemas"]["Mode"];
+        };
+        /**
+         * MuteBody
+         * @description What shall be silent or dark. Only its owner can turn it on again.
+         */
+        MuteBody: {
+            /**
+             * Source
+             * @default microphone
+             * @enum {string}
+             */
+            source: "microphone" | "camera" | "screen";
+        };
+        /**
+         * Muted
+         * @description What was muted; empty: nothing was on.
+         */
+        Muted: {
+            /** Tracks */
+            tracks: string[];
         };
         /**
          * NoQuery
@@ -5543,6 +5613,132 @@ export interface operations {
             };
         };
     };
+    post_calls_call_participants_identity_mute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call: string;
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MuteBody"];
+            };
+        };
+        responses: {
+            /** @description Mute a microphone, a camera or a screen */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Muted"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `unauthenticated`: Who are you? */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `forbidden`: Your role may not do this; `origin_refused`: This web page's origin may not use the session cookie */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `not_found`: There is no such thing, or it is not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `call_closed`: The call has ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `too_large`: The body is larger than allowed */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body's media type is not accepted */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `invalid`: Some fields are not as they should be */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `internal`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `unavailable`: Something the server needs is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_calls_call_queue: {
         parameters: {
             query?: never;
@@ -7694,7 +7890,10 @@ export interface operations {
     };
     get_students_student_history: {
         parameters: {
-            query?: never;
+            query?: {
+                until?: string;
+                limit?: number;
+            };
             header?: never;
             path: {
                 student: string;

@@ -26,3 +26,6 @@ export function translator(locale: Locale): StaffTranslate {
 export function lookup(t: StaffTranslate, key: string): string | null {
   return Object.hasOwn(zhCN, key) ? (t as (key: string) => string)(key) : null;
 }
+
+/** Each in its own language, so that whoever lost the way finds back. */
+export const LANGUAGE_NAMES: Readonly<Record<Locale, string>> = { "zh-CN": "中文", en: "English" };

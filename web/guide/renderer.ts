@@ -45,7 +45,7 @@ export class GuideRenderer {
     private readonly options: RendererOptions,
   ) {
     // A canvas in a window of its own (a second monitor) is painted by that window's clock.
-    this.#view = (canvas.ownerDocument.defaultView ?? window) as Window & typeof globalThis;
+    this.#view = (canvas.ownerDocument.defaultView ?? window);
   }
 
   /** The canvas's size and where the picture lies in it, in CSS pixels. */

@@ -1,0 +1,20 @@
+/** What students read while somebody points and draws on their picture. `.child`: for a child's account. */
+export const zhCN = {
+  "guide.private": "客服看不到这里",
+  "guide.private.child": "老师看不到这里",
+  "guide.mirror": "您共享的画面",
+  "guide.mirror.child": "你共享的画面",
+  "guide.mirrorHint": "客服的标记会出现在这里",
+  "guide.mirrorHint.child": "老师的标记会出现在这里",
+  "guide.camera": "您的摄像头画面",
+  "guide.camera.child": "你的摄像头画面",
+  "guide.frozen": "{name} 停住了画面，方便给您讲解",
+  "guide.frozen.child": "{name} 停住了画面，方便给你讲解",
+  "guide.someone": "客服",
+  "guide.someone.child": "老师",
+  "guide.thaw": "让画面继续",
+  "guide.larger": "放大查看",
+  "guide.marked": "客服在您的画面上做了标记。",
+  "guide.marked.child": "老师在你的画面上做了标记。",
+  "guide.wiped": "标记已清除。",
+} as const;

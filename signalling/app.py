@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from signalling.api.identity import mint_platform_token
+from signalling.api.roles import Role
 from signalling.auth import mint_join_token
 from signalling.livekit.roomservice import RoomService
 from signalling.livekit.server import SignalServer
 from signalling.metrics import make_registry
 from signalling.pages import CSP, FRAME_OPTIONS, SECURITY_HEADERS, Pages, pages_directory
+from signalling.service.samples import STUDENTS
 from signalling.settings import DEVELOPMENT_KEYS, Settings
 
 if TYPE_CHECKING:
@@ -128,6 +132,8 @@ class DevelopmentRoutes:
     def routes(self) -> Iterator[web.RouteDef]:
         """The routes to serve."""
         yield web.post("/dev/token", self._token)
+        yield web.post("/dev/platform-token", self._platform_token)
+        yield web.get("/dev/students", self._students)
         yield web.get("/dev/token", self._how_to)
         if self._authority is not None:
             yield web.get("/dev/ca.crt", self._download_authority)
@@ -135,18 +141,36 @@ class DevelopmentRoutes:
     async def _how_to(self, _request: web.Request) -> web.Response:
         return _uncached({"usage": "POST {room, name}"}, 200)
 
+    async def _students(self, _request: web.Request) -> web.Response:
+        """Whom the sample class may be entered as."""
+        found = [{"id": student.id, "name": student.name, **dict(student.profile)} for student in STUDENTS]
+        return web.json_response({"items": found}, headers={hdrs.CACHE_CONTROL: "no-store"})
+
+    async def _platform_token(self, request: web.Request) -> web.Response:
+        """What a host platform's backend would answer: the platform token of a sample student."""
+        body = await _own_json(request)
+        if isinstance(body, web.Response):
+            return body
+        student = next((each for each in STUDENTS if each.id == body.get("student")), None)
+        if student is None:
+            return _uncached({"error": "no such sample student"}, 400)
+        key, secret = next(iter(DEVELOPMENT_KEYS.items()))
+        token = mint_platform_token(
+            key,
+            secret,
+            subject=student.id,
+            role=Role.STUDENT,
+            now=datetime.datetime.now(datetime.UTC),
+            ttl_s=DEV_TOKEN_TTL_S,
+            name=student.name,
+            profile=dict(student.profile),
+        )
+        return _uncached({"token": token})
+
     async def _token(self, request: web.Request) -> web.Response:
-        origin = request.headers.get(hdrs.ORIGIN)
-        if origin and origin.partition("://")[2] != request.host:
-            return _uncached({"error": "only this server's own page may ask"}, 403)
-        if request.content_type != "application/json":  # a form of another site could send anything else
-            return _uncached({"error": "Content-Type must be application/json"}, 415)
-        try:
-            body = await request.json()
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            return _uncached({"error": "the body must be a JSON object"}, 400)
+        body = await _own_json(request)
+        if isinstance(body, web.Response):
+            return body
         limit = self._settings.limits.name_bytes
         values = {}
         for field, required in (("room", True), ("name", False), ("identity", False)):
@@ -172,6 +196,20 @@ class DevelopmentRoutes:
     async def _download_authority(self, _request: web.Request) -> web.Response:
         headers = {hdrs.CONTENT_DISPOSITION: 'attachment; filename="raisehand-dev-ca.crt"'}
         return web.Response(body=self._authority, content_type="application/x-x509-ca-cert", headers=headers)
+
+
+async def _own_json(request: web.Request) -> dict[str, Any] | web.Response:
+    """The JSON object that a page of ours sent, or why not."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin and origin.partition("://")[2] != request.host:
+        return _uncached({"error": "only this server's own page may ask"}, 403)
+    if request.content_type != "application/json":  # a form of another site could send anything else
+        return _uncached({"error": "Content-Type must be application/json"}, 415)
+    try:
+        body = await request.json()
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        body = None
+    return body if isinstance(body, dict) else _uncached({"error": "the body must be a JSON object"}, 400)
 
 
 def _uncached(body: dict[str, str], status: int = 200) -> web.Response:

@@ -281,6 +281,17 @@ class DeskSettings(_Group):
     """Seconds that somebody who vanished in the middle of a call has to come back."""
 
 
+class HelpSettings(_Group):
+    """What students and guardians are told."""
+
+    brand: str = "Raisehand"
+    """Whose support it is, as guardians read it."""
+    recording_days: Count = 180
+    """Days that recordings are kept, as the notice says."""
+    notice_version: str = "1"
+    """Version of the notice about recording; it is stored with each decision. Change it with the notice."""
+
+
 class TurnSettings(_Group):
     """A TURN server (coturn with `use-auth-secret`) whose short-lived credentials clients get."""
 
@@ -363,6 +374,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     api: ApiSettings = ApiSettings()
     desk: DeskSettings = DeskSettings()
+    help: HelpSettings = HelpSettings()
     turn: TurnSettings = TurnSettings()
     log: LogSettings = LogSettings()
 

@@ -118,6 +118,13 @@ class HistoryQuery(Query):
     limit: int = Field(default=100, ge=1, le=MAXIMUM_LIMIT, description="Of each sort.")
 
 
+class DescribeBody(Request):
+    """What the student says beyond the press on the button."""
+
+    answers: Json = Field(default_factory=dict, description="Added to those there are, by question.")
+    note: Note | None = Field(default=None, description="Replaces the note.")
+
+
 class CallbackBody(Request):
     """When to call back."""
 

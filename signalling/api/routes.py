@@ -10,6 +10,7 @@ from signalling.api.handlers import (
     calls,
     diagnostics,
     events,
+    help_page,
     identity,
     messages,
     openapi,
@@ -46,6 +47,10 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", "/logout", STAFF, identity.log_out, "End this session", "identity"),
     Route("GET", "/me", EVERYONE, identity.me, "Whose credential this is", "identity", answer=identity.Me),
+    Route(
+        "GET", "/help", EVERYONE, help_page.get, "What the help page has to know", "identity",
+        answer=help_page.HelpAnswer,
+    ),
     # Calls
     Route(
         "POST", "/calls", frozenset({STUDENT, SERVICE}), calls.ask, "Ask for help", "calls",
@@ -64,6 +69,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/calls/{call}/queue", EVERYONE, calls.place, "Where a call stands in its queue", "calls",
         answer=a.QueuePlace, rule=OWN_CALL,
+    ),
+    Route(
+        "PATCH", "/calls/{call}", frozenset({STUDENT, SERVICE}), calls.describe, "Say more about the trouble",
+        "calls", body=r.DescribeBody, answer=a.CallAnswer, problems=CALL_CODES, rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/media", PARTICIPANTS, calls.media, "A fresh token to join the room", "calls",

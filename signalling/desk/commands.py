@@ -23,6 +23,7 @@ from signalling.desk.model import (
     ConsentBy,
     Decision,
     FileRef,
+    JsonObject,
     Kind,
     Link,
     Mode,
@@ -298,6 +299,15 @@ class PostMessage(CallCommand):
     text: str
     files: tuple[FileRef, ...] = ()
     staff_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeCall(CallCommand):
+    """Say more about the trouble while waiting or talking: answers are added, a note replaces the old one."""
+
+    TYPE: ClassVar[str] = "describe_call"
+    answers: JsonObject = field(default_factory=dict)
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ _RULES: Mapping[type[c.Command], Callable[[Draft, Any], None]] = {
     c.RaiseHand: talking.raise_hand,
     c.LowerHand: talking.lower,
     c.PostMessage: talking.post_message,
+    c.DescribeCall: talking.describe,
     c.GiveConsent: casework.give_consent,
     c.WrapUp: casework.wrap_up,
     c.RateCall: casework.rate,

@@ -54,6 +54,7 @@ from signalling.desk.model import (
     Engagement,
     FileRef,
     Guest,
+    JsonObject,
     Kind,
     Link,
     MessageId,
@@ -684,6 +685,19 @@ class CallResumed(CallEvent):
     def evolve(self, call: Call) -> Call:
         """Held becomes active."""
         return replace(call, state=CALL.apply(call.state, CallHappening.RESUME))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDescribed(CallEvent):
+    """The student said more about the trouble: all answers, and the note, as they are now."""
+
+    TYPE: ClassVar[str] = "call.described"
+    answers: JsonObject
+    note: str
+
+    def evolve(self, call: Call) -> Call:
+        """Changes what agents read before they accept."""
+        return replace(call, note=self.note, context=replace(call.context, answers=self.answers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

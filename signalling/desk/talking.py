@@ -46,6 +46,9 @@ from signalling.desk.words import asks_for_human
 
 PRIMARY, CONSULT = AssignmentRole.PRIMARY, AssignmentRole.CONSULT
 
+MAXIMUM_ANSWERS = 50
+"""Answers to structured questions in one call."""
+
 
 def _open(d: Draft, call: CallId) -> Call:
     found = d.call(call)
@@ -478,6 +481,18 @@ def lower(d: Draft, command: c.LowerHand) -> None:
 
 
 # Chat
+
+
+def describe(d: Draft, command: c.DescribeCall) -> None:
+    """The student answers questions while waiting; the agent reads it all before accepting."""
+    call = _open(d, command.call)
+    d.require(d.is_student(call) or d.by.role is ActorRole.SERVICE, "the student or a service")
+    answers = {**call.context.answers, **command.answers}
+    if len(answers) > MAXIMUM_ANSWERS:
+        raise Refusal("invalid", f"answers: at most {MAXIMUM_ANSWERS}")
+    note = call.note if command.note is None else command.note
+    if answers != call.context.answers or note != call.note:
+        d.emit(e.CallDescribed, call.id, answers=answers, note=note)
 
 
 def post_message(d: Draft, command: c.PostMessage) -> None:

@@ -225,6 +225,15 @@ async def resume(api: Api, asked: Asked[Nothing, NoQuery]) -> CallAnswer:
     return await _do(api, asked, c.ResumeCall(by=common.desk_actor(asked.actor), call=call.id))
 
 
+async def describe(api: Api, asked: Asked[r.DescribeBody, NoQuery]) -> CallAnswer:
+    """Say more about the trouble."""
+    call = await common.find_call(api, asked.actor, asked.path["call"])
+    command = c.DescribeCall(
+        by=common.desk_actor(asked.actor), call=call.id, answers=asked.body.answers, note=asked.body.note
+    )
+    return await _do(api, asked, command)
+
+
 async def callback(api: Api, asked: Asked[r.CallbackBody, NoQuery]) -> CallAnswer:
     """We call instead."""
     call = await common.find_call(api, asked.actor, asked.path["call"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +33,10 @@ SEND_S = 20.0
 RECHECK_S = 15.0
 """Seconds between looks whether the credential still holds."""
 POSITION_S = 1.0
-"""Shortest pause between two positions of one student."""
+"""Shortest pause between two positions of one student near the head of the queue."""
+FAR_POSITION_S = 5.0
+"""The same for those behind `NEAR`: their estimate changes by minutes."""
+NEAR = 20
 FIRST_MESSAGE_BYTES = 65_536
 STORE_RETRY_S = 1.0
 
@@ -167,11 +171,31 @@ class EventStream:
                 self._seen = oldest - 1
                 await self._send({"type": "events.lost", "id": self._seen, "data": {"after": after}})
         await self._send({"type": "ready", "id": self._seen, "data": {"role": self._actor.role.value}})
+        if self._actor.role is Role.STUDENT:
+            await self._write_to_student()
         while True:
             await self._catch_up()
-            await self._tell_place()
-            waits = self._actor.role is Role.STUDENT
-            await feed.wait_beyond(self._seen, POSITION_S if waits else RECHECK_S)
+            await feed.wait_beyond(self._seen, RECHECK_S)
+
+    async def _write_to_student(self) -> None:
+        feed = self._api.feed
+        with feed.attention_for(self._actor.id) as attention:
+            attention.set()  # what came before we listened
+            while True:
+                if attention.is_set():
+                    attention.clear()
+                    await self._catch_up()
+                else:
+                    self._seen = feed.last_id  # nothing of it was about this student
+                await self._tell_place()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._position_pause_s()):
+                        await attention.wait()
+
+    def _position_pause_s(self) -> float:
+        if self._place is None:  # begins to wait with an event of his own
+            return RECHECK_S
+        return POSITION_S if self._place["position"] <= NEAR else FAR_POSITION_S
 
     async def _catch_up(self) -> None:
         while True:
@@ -179,6 +203,9 @@ class EventStream:
             if not events:
                 return
             for stored in events:
+                if self._actor.role is Role.STUDENT and stored.student_id != self._actor.id:
+                    self._seen = stored.event_id or self._seen
+                    continue
                 people = await self._patiently(partial(self._api.people.of, stored))
                 board = self._api.board
                 shown = public_event(stored, self._actor, people, board.names, board.supervises)
@@ -205,7 +232,10 @@ class EventStream:
         place = place_of(self._api.board, call, self._api.clock.utc_now()).model_dump(
             mode="json", include={"position", "estimated_wait_s"}
         )
-        if place["position"] is None or place == self._place:
+        if place["position"] is None:
+            self._place = None
+            return
+        if place == self._place:
             return
         self._place = place
         await self._send(

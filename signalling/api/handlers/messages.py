@@ -188,9 +188,10 @@ async def guardian_link(api: Api, asked: Asked[r.GuardianLinkBody, NoQuery]) -> 
         name=asked.body.guardian,
         call=call.id,
         guardian_of=call.student.id,
+        profile={"child": call.student.name},
     )
     return GuardianLink(
-        link=f"{common.public_url(api, asked.http)}/#consent={token}",
+        link=f"{common.public_url(api, asked.http)}/help/#consent={token}",
         token=token,
         expires_at=now + datetime.timedelta(seconds=GUARDIAN_TTL_S),
     )

@@ -93,7 +93,7 @@ async def _invite(api: Api, asked: Asked[r.DropInBody, NoQuery], guest: r.GuestB
     return DroppedIn(
         call=await common.show_outcome(api, actor, outcome, call.id),
         media=media,
-        link=f"{common.public_url(api, asked.http)}/#invite={token}",
+        link=f"{common.public_url(api, asked.http)}/help/#invite={token}",
         token=token,
     )
 

@@ -111,6 +111,25 @@ class TestDevelopmentTokens:
         async with server.http.get(f"{server.url}/dev/token") as answer:
             assert answer.status == 200  # anything else would stand as an error in the page's console
 
+    async def test_sample_students_get_platform_tokens(self, server: Server) -> None:
+        async with server.http.get(f"{server.url}/dev/students") as answer:
+            first = (await answer.json())["items"][0]
+        address = f"{server.url}/dev/platform-token"
+        async with server.http.post(address, json={"student": first["id"]}) as answer:
+            assert answer.headers["Cache-Control"] == "no-store"
+            token = (await answer.json())["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        async with server.http.get(f"{server.url}/v1/me", headers=headers) as answer:
+            me = await answer.json()
+        assert (me["id"], me["name"], me["role"]) == (first["id"], first["name"], "student")
+        foreign = {"Origin": "https://evil.example"}
+        for body, more, status in (
+            ({"student": "nobody"}, {}, 400),
+            ({"student": first["id"]}, foreign, 403),
+        ):
+            async with server.http.post(address, json=body, headers=more) as answer:
+                assert answer.status == status
+
     async def test_only_in_development(self, start_server: StartServer) -> None:
         server = await start_server(dev=False, host="127.0.0.1", api_keys=KEYS)
         for method in ("GET", "POST"):

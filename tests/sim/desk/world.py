@@ -526,6 +526,7 @@ def random_command(w: World, call: Call, agents: list[AgentId]) -> c.Command:
         lambda: c.RequestCallback(by=by, call=call.id),
         lambda: c.RequestHuman(by=SERVICE, call=call.id),
         lambda: c.UpgradeCall(by=by, call=call.id, kind=rng.choice(list(Kind))),
+        lambda: c.DescribeCall(by=by, call=call.id, answers={"who": rng.choice(("me", "everyone"))}),
         lambda: c.PostMessage(by=by, call=call.id, text=rng.choice(("你好", "转人工", ""))),
         lambda: c.WrapUp(by=staff(call.wrapping_agent or insider), call=call.id, resolved=rng.random() < 0.5),
         lambda: c.RateCall(by=pupil(call.student.id), call=call.id, stars=rng.randrange(7), resolved=True),

@@ -366,6 +366,20 @@ def test_the_words_for_human_end_the_bot_s_turn_at_once(w: World) -> None:
     assert w.match() == 1
 
 
+def test_who_waits_may_say_more(w: World) -> None:
+    call = w.press("s1")
+    w.execute(c.DescribeCall(by=pupil("s1"), call=call.id, answers={"who": "me"}, note="没有声音"))
+    w.execute(c.DescribeCall(by=pupil("s1"), call=call.id, answers={"scope": "this"}))
+    assert w.call(call).context.answers == {"who": "me", "scope": "this"}
+    assert w.call(call).note == "没有声音"
+    assert not w.execute(c.DescribeCall(by=pupil("s1"), call=call.id, answers={"who": "me"}))
+    with pytest.raises(Refusal, match="answers"):
+        many = {str(number): "yes" for number in range(100)}
+        w.execute(c.DescribeCall(by=pupil("s1"), call=call.id, answers=many))
+    with pytest.raises(Refusal):
+        w.execute(c.DescribeCall(by=pupil("s2"), call=call.id, note="mine"))
+
+
 def test_asking_the_bot_for_a_human_at_night_promises_a_call_back() -> None:
     night = QueueConfig(QueueId("technical"), hours=(OpenHours(frozenset({0}), 9 * 60, 18 * 60),))
     w = World(queues=[night], compare_every=1)

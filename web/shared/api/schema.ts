@@ -100,7 +100,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Say more about the trouble
+         * @description Students: their own call.
+         */
+        patch: operations["patch_calls_call"];
         trace?: never;
     };
     "/v1/calls/{call}/callback": {
@@ -677,6 +681,23 @@ export interface paths {
          * @description Each role sees only what it may. The credential may come as the first message.
          */
         get: operations["get_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/help": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the help page has to know */
+        get: operations["get_help"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1519,6 +1540,25 @@ export interface components {
             reason: string;
         };
         /**
+         * DescribeBody
+         * @description What the student says beyond the press on the button.
+         */
+        DescribeBody: {
+            /**
+             * Answers
+             * @description Added to those there are, by question.
+             */
+            answers?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Note
+             * @description Replaces the note.
+             * @default null
+             */
+            note: string | null;
+        };
+        /**
          * DeviceAnswer
          * @description What the client says of itself.
          */
@@ -1805,6 +1845,20 @@ export interface components {
             name: string;
         };
         /**
+         * HelpAnswer
+         * @description What students and guardians are told.
+         */
+        HelpAnswer: {
+            /** Brand */
+            brand: string;
+            /**
+             * File Bytes
+             * @description The largest file that can be sent.
+             */
+            file_bytes: number;
+            notice: components["schemas"]["NoticeAnswer"];
+        };
+        /**
          * HistoryAnswer
          * @description All contacts of a student, newest first.
          */
@@ -2069,6 +2123,22 @@ export interface components {
              * @default
              */
             note: string;
+        };
+        /**
+         * NoticeAnswer
+         * @description The notice about recording.
+         */
+        NoticeAnswer: {
+            /**
+             * Days
+             * @description How long recordings are kept.
+             */
+            days: number;
+            /**
+             * Version
+             * @description Goes with each decision (`notice_version`).
+             */
+            version: string;
         };
         /**
          * OfferAnswer
@@ -3655,6 +3725,131 @@ export interface operations {
             };
             /** @description `not_found`: There is no such thing, or it is not yours */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `invalid`: Some fields are not as they should be */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `internal`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `unavailable`: Something the server needs is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    patch_calls_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DescribeBody"];
+            };
+        };
+        responses: {
+            /** @description Say more about the trouble */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallAnswer"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `unauthenticated`: Who are you? */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `forbidden`: Your role may not do this; `origin_refused`: This web page's origin may not use the session cookie */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `not_found`: There is no such thing, or it is not yours */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `call_closed`: The call has ended; `conflict`: Somebody was faster; look again; `illegal_state`: This cannot be done in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `too_large`: The body is larger than allowed */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body's media type is not accepted */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6947,6 +7142,80 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description `unauthenticated`: Who are you? */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `origin_refused`: This web page's origin may not use the session cookie */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `invalid`: Some fields are not as they should be */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `internal`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description `unavailable`: Something the server needs is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_help: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the help page has to know */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HelpAnswer"];
+                };
             };
             /** @description `unauthenticated`: Who are you? */
             401: {

@@ -5,12 +5,14 @@ import { en as agentEn } from "./agent.en";
 import { zhCN as agentZhCN } from "./agent.zh-CN";
 import { en as commonEn } from "./common.en";
 import { zhCN as commonZhCN } from "./common.zh-CN";
+import { en as guideEn } from "./guide.en";
+import { zhCN as guideZhCN } from "./guide.zh-CN";
 import { en as supervisorEn } from "./supervisor.en";
 import { zhCN as supervisorZhCN } from "./supervisor.zh-CN";
 
 /** The console's texts: what all pages share, and one part per area, each with its own prefixes. */
-const zhCN = { ...commonZhCN, ...agentZhCN, ...supervisorZhCN, ...adminZhCN };
-const en: Readonly<Record<keyof typeof zhCN, string>> = { ...commonEn, ...agentEn, ...supervisorEn, ...adminEn };
+const zhCN = { ...commonZhCN, ...agentZhCN, ...guideZhCN, ...supervisorZhCN, ...adminZhCN };
+const en: Readonly<Record<keyof typeof zhCN, string>> = { ...commonEn, ...agentEn, ...guideEn, ...supervisorEn, ...adminEn };
 
 export type StaffSource = typeof zhCN;
 export type StaffKey = keyof StaffSource;

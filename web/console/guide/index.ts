@@ -1,0 +1,2 @@
+export { GuideStage, type GuideStageProps } from "./guideStage";
+export { useGuide } from "./useGuide";

@@ -1,0 +1,32 @@
+import type { Catalogue } from "..";
+import type { zhCN } from "./guide.zh-CN";
+
+export const en: Catalogue<typeof zhCN> = {
+  "guide.toolbar": "Guiding",
+  "guide.laser": "Laser pointer",
+  "guide.pen": "Pen",
+  "guide.arrow": "Arrow",
+  "guide.box": "Box",
+  "guide.text": "Text",
+  "guide.colour": "Colour",
+  "guide.colour.0": "Red",
+  "guide.colour.1": "Orange",
+  "guide.colour.2": "Yellow",
+  "guide.colour.3": "Green",
+  "guide.colour.4": "Blue",
+  "guide.colour.5": "Purple",
+  "guide.undo": "Undo",
+  "guide.clear": "Clear",
+  "guide.freeze": "Freeze the picture",
+  "guide.thaw": "Let it move",
+  "guide.off": "Put the tool away",
+  "guide.key": "{label} ({key})",
+  "guide.frozen": "Frozen, for the student too",
+  "guide.frozenBy": "{name} froze the picture",
+  "guide.shown.page": "Your marks show on the student’s page itself",
+  "guide.shown.mirror": "Your marks show in a small picture in the student’s help window",
+  "guide.shown.none": "The student cannot see marks now",
+  "guide.covered": "{n} private places are covered",
+  "guide.write": "Type, then press Enter to place it",
+  "guide.canvas": "The student’s picture, to point and draw on",
+};

@@ -8,16 +8,16 @@ import platform
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from loadtest.bench import desk
-from loadtest.bench.baseline import CompiledLoop, python_us_per_packet
+from loadtest.bench.baseline import CompiledLoop, Rhythm, python_us_per_packet
 from loadtest.bench.scenarios import Forwarding, first_media, forwarding, joining, latency, pinned_server
 from loadtest.table import table
 
@@ -26,6 +26,9 @@ PARTS = ("forwarding", "joining", "media", "latency", "desk")
 FORWARDING: dict[str, dict[str, Any]] = {
     "video 1:32, bursts of 8": {
         "kind": "video", "rooms": 1, "fan_out": 32, "burst": 8, "size": 1100, "bursts_per_s": 100.0,
+    },
+    "video 1:32, bursts of 8, twice": {
+        "kind": "video", "rooms": 1, "fan_out": 32, "burst": 8, "size": 1100, "bursts_per_s": 200.0,
     },
     "video 1:32, evenly spaced": {
         "kind": "video", "rooms": 1, "fan_out": 32, "burst": 1, "size": 1100, "bursts_per_s": 400.0,
@@ -36,15 +39,20 @@ FORWARDING: dict[str, dict[str, Any]] = {
     "video 1:1, many streams": {
         "kind": "video", "rooms": 32, "fan_out": 1, "burst": 8, "size": 1100, "bursts_per_s": 29.4,
     },
+    "video 1:1, three times": {
+        "kind": "video", "rooms": 32, "fan_out": 1, "burst": 8, "size": 1100, "bursts_per_s": 88.2,
+    },
     "audio 1:32": {
         "kind": "audio", "rooms": 4, "fan_out": 32, "burst": 1, "size": 130, "bursts_per_s": 50.0,
     },
 }  # fmt: skip
-"""Name and load of each forwarding scenario; the last but one is 7,500 packets/s as in support calls."""
+"""Name and load of each forwarding scenario; "many streams" is 7,500 packets/s, as in support calls."""
 
 TARGETS_US = {
     "video 1:32, bursts of 8": 7.0,
+    "video 1:32, bursts of 8, twice": 7.0,
     "video 1:1, many streams": 13.0,
+    "video 1:1, three times": 13.0,
     "audio 1:32": 18.0,
 }
 
@@ -144,34 +152,58 @@ async def _measure_forwarding(data_dir: Path, rounds: int, seconds: float) -> li
     try:
         for name, load in FORWARDING.items():
             _say(name)
+            floor = _Floor(compiled, load)
             async with pinned_server(data_dir / "forwarding") as server:
-                measured = await forwarding(server, name, **load, seconds=seconds, rounds=rounds)
-            rows.append(_forwarding_row(measured, compiled, rounds))
+                measured = await forwarding(
+                    server,
+                    name,
+                    **load,
+                    seconds=seconds,
+                    rounds=rounds,
+                    between=partial(asyncio.to_thread, floor.measure, server.core),
+                )
+            rows.append(_forwarding_row(measured, floor))
     finally:
         if compiled is not None:
             compiled.close()
     return rows
 
 
-def _forwarding_row(measured: Forwarding, compiled: CompiledLoop | None, rounds: int) -> dict[str, Any]:
-    # The floor gets the same bursts; with RTP header and tag each datagram is that much longer on the wire.
-    fan_out, burst = measured.fan_out, measured.burst
+class _Floor:
+    """The bare loops with one scenario's bursts, measured once between every two rounds of the server's."""
 
-    def median(measure: Callable[[], float]) -> float:
-        return round(statistics.median([measure() for _ in range(rounds)]), 2)
+    def __init__(self, compiled: CompiledLoop | None, load: dict[str, Any]) -> None:
+        self._compiled = compiled
+        # With header and tag each datagram is that much longer on the wire.
+        period_us = round(1e6 / (load["bursts_per_s"] * load["rooms"]))
+        self._rhythm = Rhythm(load["fan_out"], load["burst"], load["size"] + 16, period_us)
+        self.c_us: list[float] = []
+        self.c_gso_us: list[float] = []
+        self.python_us: list[float] = []
 
+    def measure(self, core: int | None) -> None:
+        """One run of each."""
+        self.python_us.append(python_us_per_packet(self._rhythm, core=core))
+        if self._compiled is not None:
+            self.c_us.append(self._compiled.us_per_packet(self._rhythm, gso=False, core=core))
+            self.c_gso_us.append(self._compiled.us_per_packet(self._rhythm, gso=True, core=core))
+
+
+def _forwarding_row(measured: Forwarding, floor: _Floor) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": measured.name,
         "packets_per_s": round(measured.offered_per_s),
         "us_per_packet": round(measured.median, 2),
+        "range_us": [round(min(measured.us_per_packet), 2), round(max(measured.us_per_packet), 2)],
         "delivered": round(min(measured.delivered), 4),
         "target_us": TARGETS_US.get(measured.name),
-        "python_us": median(lambda: python_us_per_packet(fan_out, burst, measured.size + 16)),
+        "python_us": round(statistics.median(floor.python_us), 2),
     }
-    if compiled is not None:
-        row["c_us"] = median(lambda: compiled.us_per_packet(fan_out, burst, measured.size + 16, gso=False))
-        row["c_gso_us"] = median(lambda: compiled.us_per_packet(fan_out, burst, measured.size + 16, gso=True))
-        row["ratio_to_c"] = round(row["us_per_packet"] / row["c_us"], 2)
+    if floor.c_us:
+        row["c_us"] = round(statistics.median(floor.c_us), 2)
+        row["c_gso_us"] = round(statistics.median(floor.c_gso_us), 2)
+        pairs = zip(measured.us_per_packet, floor.c_us, strict=True)
+        row["ratio_to_c"] = round(statistics.median(ours / bare for ours, bare in pairs), 2)
     return row
 
 
@@ -183,6 +215,7 @@ def _rows(figures: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
                 "forwarding",
                 "packets/s",
                 "µs/packet",
+                "from – to",
                 "target",
                 "bare C",
                 "bare C, GSO",
@@ -197,6 +230,7 @@ def _rows(figures: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
                     row["name"],
                     f"{row['packets_per_s']:,}",
                     f"{row['us_per_packet']:.2f}",
+                    f"{row['range_us'][0]:.1f} – {row['range_us'][1]:.1f}",
                     "" if row["target_us"] is None else f"≤ {row['target_us']:g}",
                     f"{row['c_us']:.2f}" if "c_us" in row else "–",
                     f"{row['c_gso_us']:.2f}" if "c_gso_us" in row else "–",

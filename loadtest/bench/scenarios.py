@@ -7,7 +7,7 @@ import os
 import statistics
 import struct
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +27,11 @@ SETTLE_S = 1.0
 class Server:
     """A server process on its own core, and its CPU clock."""
 
-    def __init__(self, process: ServerProcess, http: aiohttp.ClientSession) -> None:
+    def __init__(self, process: ServerProcess, http: aiohttp.ClientSession, core: int | None = None) -> None:
         self.process = process
         self.http = http
+        self.core = core
+        """The core it has for itself; None on a machine with one."""
         self._ps = psutil.Process(process.pid)
 
     def cpu_s(self) -> float:
@@ -62,7 +64,7 @@ async def pinned_server(data_dir: Path, *arguments: str) -> AsyncIterator[Server
             os.sched_setaffinity(process.pid, {cores[0]})
             os.sched_setaffinity(0, set(cores[1:]))
         try:
-            yield Server(process, http)
+            yield Server(process, http, cores[0] if len(cores) > 1 else None)
         finally:
             os.sched_setaffinity(0, set(cores))
 
@@ -108,8 +110,12 @@ async def forwarding(
     bursts_per_s: float,
     seconds: float,
     rounds: int,
+    between: Callable[[], Awaitable[None]] | None = None,
 ) -> Forwarding:
-    """Publishers send, subscribers count; the server's CPU time is divided by what arrived."""
+    """Publishers send, subscribers count; the server's CPU time is divided by what arrived.
+
+    `between` runs after each round, while nothing is sent.
+    """
     publishers = [
         await server.client(f"{name}-{room}", "publisher", publish=(kind,)).join() for room in range(rooms)
     ]
@@ -161,6 +167,8 @@ async def forwarding(
             expected = (sum(client.outgoing[0].packets for client in publishers) - before_sent) * fan_out
             result.us_per_packet.append(cpu * 1e6 / max(arrived, 1))
             result.delivered.append(arrived / max(expected, 1))
+            if between is not None:
+                await between()
     finally:
         for client in [*publishers, *subscribers]:
             await client.close()

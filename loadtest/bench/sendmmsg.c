@@ -1,6 +1,7 @@
 /* The floor for a forwarding server: the same datagrams to the same addresses from a bare C loop.
  *
- * sendmmsg FAN_OUT BURST SIZE BURSTS GSO PORT...  prints the CPU seconds (user and system) it took.
+ * sendmmsg FAN_OUT BURST SIZE BURSTS PERIOD_US GSO PORT...  prints the CPU seconds (user and system) it took.
+ * It sleeps between bursts as the server does, because a loop that never sleeps finds its caches warm.
  * Without GSO every datagram is a message of its own; with GSO the burst to one address is one message.
  */
 #define _GNU_SOURCE
@@ -27,9 +28,10 @@ static double cpu_seconds(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 7) return 2;
+  if (argc < 8) return 2;
   int fan_out = atoi(argv[1]), burst = atoi(argv[2]), size = atoi(argv[3]), bursts = atoi(argv[4]);
-  int gso = atoi(argv[5]), ports = argc - 6;
+  long period_ns = atol(argv[5]) * 1000;
+  int gso = atoi(argv[6]), ports = argc - 7;
   int messages = gso ? fan_out : fan_out * burst;
   if (messages < 1 || messages > MAX_MESSAGES || size < 1 || size > 1400 || burst < 1 || burst > 64) return 2;
   int sock = socket(AF_INET, SOCK_DGRAM, 0);
@@ -43,7 +45,7 @@ int main(int argc, char **argv) {
   for (int i = 0; i < messages; i++) {
     int receiver = gso ? i : i / burst;
     addresses[i].sin_family = AF_INET;
-    addresses[i].sin_port = htons((unsigned short)atoi(argv[6 + receiver % ports]));
+    addresses[i].sin_port = htons((unsigned short)atoi(argv[7 + receiver % ports]));
     addresses[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     vectors[i].iov_base = payload;
     vectors[i].iov_len = (size_t)(gso ? size * burst : size);
@@ -62,7 +64,8 @@ int main(int argc, char **argv) {
       memcpy(CMSG_DATA(message), &segment, sizeof segment);
     }
   }
-  struct timespec pause = {0, 2000000};
+  struct timespec due;
+  clock_gettime(CLOCK_MONOTONIC, &due);
   double before = cpu_seconds();
   for (int i = 0; i < bursts; i++) {
     int done = 0;
@@ -71,7 +74,12 @@ int main(int argc, char **argv) {
       if (sent <= 0) return 1;
       done += sent;
     }
-    nanosleep(&pause, NULL); /* the receivers need time to drain, as they have from a server */
+    due.tv_nsec += period_ns;
+    while (due.tv_nsec >= 1000000000L) {
+      due.tv_nsec -= 1000000000L;
+      due.tv_sec++;
+    }
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
   }
   printf("%.6f\n", cpu_seconds() - before);
   return 0;

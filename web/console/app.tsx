@@ -4,10 +4,11 @@ import zhCN from "antd/locale/zh_CN";
 import { useEffect, useMemo, useState } from "react";
 import { HashRouter } from "react-router";
 import { preferredLocale } from "../shared/i18n";
-import { loadPreferences, savePreferences, type KeyValueStorage, type Preferences } from "../shared/preferences";
+import { loadPreferences, type Preferences, savePreferences } from "../shared/preferences";
 import { parseQuery } from "../shared/query";
 import { type Ambience, AmbienceContext, translator } from "./context";
 import { SignedIn } from "./signedIn";
+import { browserStorage } from "./storage";
 import { themeOf } from "./theme";
 
 /** The nonce that the server put into the page: the only style sheets added later carry it. */
@@ -69,12 +70,4 @@ function useMedia(query: string): boolean {
     return () => media.removeEventListener("change", changed);
   }, [query]);
   return matches;
-}
-
-export function browserStorage(): KeyValueStorage | null {
-  try {
-    return window.localStorage;
-  } catch {
-    return null; // Forbidden altogether, for instance in a private window.
-  }
 }

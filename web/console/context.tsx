@@ -5,6 +5,8 @@ import type { Locale } from "../shared/i18n";
 import { type StaffTranslate, translator } from "../shared/i18n/staff";
 import type { Preferences } from "../shared/preferences";
 import type { Store } from "../shared/store";
+import type { Attention } from "./attention/attention";
+import type { SettingsStore } from "./settings";
 
 export type Me = Schemas["Me"];
 
@@ -24,11 +26,15 @@ export interface ConsoleSession {
   readonly me: Me;
   /** Staff state: events, offers, my calls, colleagues, queues. */
   readonly desk: StaffDesk;
+  /** Kept in this browser for this person. */
+  readonly settings: SettingsStore;
   readonly signOut: () => Promise<void>;
 }
 
 export const AmbienceContext = createContext<Ambience | null>(null);
 export const SessionContext = createContext<ConsoleSession | null>(null);
+/** Ring and notifications; there for whoever takes calls. */
+export const AttentionContext = createContext<Attention | null>(null);
 
 export function useAmbience(): Ambience {
   const ambience = useContext(AmbienceContext);
@@ -61,6 +67,10 @@ export function useSelected<T, Part>(store: Store<T>, select: (value: T) => Part
     (changed) => store.subscribe(changed),
     () => select(store.get()),
   );
+}
+
+export function useAttentionState(): Attention | null {
+  return useContext(AttentionContext);
 }
 
 export { translator };

@@ -2,9 +2,12 @@ import { Spin } from "antd";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, apiClient, unwrap } from "../shared/api/client";
 import { StaffDesk } from "../shared/desk/desk";
-import { type ConsoleSession, type Me, SessionContext, useT } from "./context";
+import type { Preferences } from "../shared/preferences";
+import { type ConsoleSession, type Me, SessionContext, useAmbience } from "./context";
 import { ServerAway } from "./shell/serverAway";
+import { SettingsStore } from "./settings";
 import { Shell } from "./shell/shell";
+import { browserStorage } from "./storage";
 import { SignIn } from "./shell/signIn";
 
 /** Where the server is: the console lies in its own folder below it. */
@@ -14,7 +17,7 @@ type State = { is: "asking" } | { is: "away" } | { is: "out"; expired: boolean }
 
 /** Whoever is signed in by the session cookie, or the sign-in. */
 export function SignedIn() {
-  const t = useT();
+  const { t, preferences } = useAmbience();
   const [state, setState] = useState<State>({ is: "asking" });
   const expired = useCallback(() => setState((now) => (now.is === "in" ? { is: "out", expired: true } : now)), []);
   const api = useMemo(() => apiClient({ base: BASE, token: null, onUnauthenticated: expired }), [expired]);
@@ -36,13 +39,16 @@ export function SignedIn() {
   }, [api, round]);
 
   const me = state.is === "in" ? state.me : null;
-  const desk = useDesk(api, me, expired);
+  const wishes = useRef(preferences);
+  wishes.current = preferences;
+  const desk = useDesk(api, me, expired, wishes);
   const session = useMemo<ConsoleSession | null>(() => {
     if (me === null || desk === null) return null;
     return {
       api,
       me,
       desk,
+      settings: new SettingsStore(browserStorage(), me.id),
       signOut: async () => {
         await unwrap(api.POST("/v1/logout"));
         setState({ is: "out", expired: false });
@@ -69,18 +75,30 @@ export function SignedIn() {
   );
 }
 
-function useDesk(api: ReturnType<typeof apiClient>, me: Me | null, onRefused: () => void): StaffDesk | null {
+function useDesk(
+  api: ReturnType<typeof apiClient>,
+  me: Me | null,
+  onRefused: () => void,
+  wishes: { readonly current: Preferences },
+): StaffDesk | null {
   const [desk, setDesk] = useState<StaffDesk | null>(null);
   const refused = useRef(onRefused);
   useEffect(() => {
     if (me === null) return undefined;
-    const opened = new StaffDesk({ api, base: BASE, me, onRefused: () => refused.current() });
+    const opened = new StaffDesk({
+      api,
+      base: BASE,
+      me,
+      onRefused: () => refused.current(),
+      devices: () => wishes.current.devices,
+      camera: () => wishes.current.camera,
+    });
     setDesk(opened);
     opened.start();
     return () => {
       opened.close();
       setDesk(null);
     };
-  }, [api, me]);
+  }, [api, me, wishes]);
   return desk;
 }

@@ -1,14 +1,17 @@
-import { CustomerServiceOutlined, EyeOutlined, SettingOutlined } from "@ant-design/icons";
+import { CustomerServiceOutlined, EyeOutlined, KeyOutlined, SettingOutlined } from "@ant-design/icons";
 import { Alert, Avatar, Button, Dropdown, Result, Spin, Tooltip } from "antd";
-import { lazy, type ReactNode, Suspense } from "react";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import { Navigate, NavLink, Route, Routes, useNavigate } from "react-router";
 import { initials } from "../../shared/format";
 import { LOCALES } from "../../shared/i18n";
 import { LANGUAGE_NAMES } from "../../shared/i18n/staff";
+import { useAttention } from "../attention/attention";
 import { Boundary } from "../boundary";
-import { type Me, useAmbience, useSelected, useSession } from "../context";
+import { AttentionContext, type Me, useAmbience, useSelected, useSession } from "../context";
+import { OfferLayer } from "../desk/offerLayer";
 import { useProblems } from "../problems";
 import { Mark } from "./mark";
+import { ShortcutSheet, useShortcuts } from "./shortcuts";
 
 const DeskPage = lazy(() => import("../desk"));
 const SupervisorPage = lazy(() => import("../supervisor"));
@@ -40,7 +43,10 @@ export function Shell() {
   const stream = useSelected(desk.state, (state) => state.stream);
   const areas = AREAS.filter((area) => area.roles.includes(me.role));
   const home = HOME[me.role];
+  const [keys, setKeys] = useState(false);
+  useShortcuts({ "?": () => setKeys((open) => !open) });
   return (
+    <OptionalAttention works={desk.works}>
     <div className="rh-shell">
       <a className="rh-skip" href="#main" onClick={focusMain}>
         {t("nav.skip")}
@@ -54,6 +60,12 @@ export function Shell() {
           </NavLink>
         ))}
         <span className="rh-rail-space" />
+        {desk.works ? (
+          <button type="button" className="rh-rail-item" data-control="shortcuts" onClick={() => setKeys(true)}>
+            <KeyOutlined />
+            <span>{t("nav.help")}</span>
+          </button>
+        ) : null}
         <Account />
       </nav>
       <div className="rh-body">
@@ -79,8 +91,22 @@ export function Shell() {
           </Routes>
         </main>
       </div>
+      {desk.works ? <OfferLayer /> : null}
+      <ShortcutSheet open={keys} onClose={() => setKeys(false)} />
     </div>
+    </OptionalAttention>
   );
+}
+
+/** Ring and notifications for whoever takes calls. */
+function OptionalAttention({ works, children }: { works: boolean; children: ReactNode }) {
+  return works ? <WithAttention>{children}</WithAttention> : children;
+}
+
+function WithAttention({ children }: { children: ReactNode }) {
+  const { t } = useAmbience();
+  const { desk, settings } = useSession();
+  return <AttentionContext.Provider value={useAttention(desk, settings, t)}>{children}</AttentionContext.Provider>;
 }
 
 function focusMain(event: { preventDefault: () => void }): void {

@@ -1,0 +1,3 @@
+export function CallPage({ id }: { id: string }) {
+  return <p>{id}</p>;
+}

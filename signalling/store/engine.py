@@ -11,11 +11,11 @@ import contextlib
 import datetime
 import os
 import re
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
@@ -39,6 +39,9 @@ SQLITE_FILE = "raisehand.sqlite3"
 
 SQLITE_BUSY_MS = 5_000
 """How long a SQLite connection waits for another process's transaction."""
+
+SQLITE_POOL_SIZE = 10
+"""Connections kept to SQLite: each is a thread, and opening one costs more than a command."""
 
 SQLITE_CACHE_KIB = 16_384
 """Pages that one SQLite connection may keep in memory."""
@@ -300,6 +303,8 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(
         url,
         json_serializer=to_text,
+        pool_size=SQLITE_POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_WAIT_S,
         connect_args={"timeout": SQLITE_BUSY_MS / 1000, "isolation_level": None},
     )
@@ -366,7 +371,7 @@ def _translating(url: URL) -> Iterator[_Progress]:
         raise DatabaseUnavailableError(
             f"no free connection to the database within {POOL_WAIT_S:g} s: it is too slow or too busy"
         ) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except _connection_errors() as error:
         # asyncpg's own, raw, while connecting and when its deadline has passed.
         where = url.render_as_string(hide_password=True)
         raise DatabaseUnavailableError(
@@ -425,8 +430,21 @@ def _sqlite_rule(failed: str) -> str:
     return failed
 
 
+def _connection_errors() -> tuple[type[Exception], ...]:
+    """What drivers raise raw while connecting; asyncpg's only where it is loaded, for that takes 0.1 s."""
+    if "asyncpg" not in sys.modules:
+        return (OSError, TimeoutError)
+    import asyncpg
+
+    return (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
 def _remedy(error: BaseException | None, url: URL) -> str | None:
     """What to do about a connection that the server refused for good; None when waiting may help."""
+    if "asyncpg" not in sys.modules:
+        return None
+    import asyncpg
+
     while error is not None:
         if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
             return f"PostgreSQL at {url.host or 'the socket'} refuses the user {url.username} or its password"

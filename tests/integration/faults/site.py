@@ -36,6 +36,8 @@ CONTENTION = 2.0
 """Of the loop's delay, its waiting for a CPU is deducted twice: what arrived meanwhile has to be worked off.
 On a quiet machine that is nothing; the gaps, from which it is deducted once, tell a blocked loop anywhere."""
 
+LEAST_PACKETS = 25
+"""Of each caller, before a quick disturbance is judged: half a second."""
 SET_UP_DEADLINE_S = 8.0
 SCRAPE_S = 0.25
 ARRIVAL_DEADLINE_S = 3.0
@@ -207,6 +209,7 @@ class Site:
         scraping = asyncio.create_task(self._watch_loop(verdict, over))
         try:
             yield verdict
+            await self._wait_for_last([number + LEAST_PACKETS for number in first_numbers])
         finally:
             over.set()
             await asyncio.gather(setting_up, scraping)

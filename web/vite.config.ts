@@ -35,6 +35,10 @@ export default defineConfig({
     reportCompressedSize: true,
     chunkSizeWarningLimit: 1200,
     rolldownOptions: {
+      onLog(level, log, handle) {
+        // antd marks its modules for React's servers, which this is not.
+        if (log.code !== "MODULE_LEVEL_DIRECTIVE") handle(level, log);
+      },
       input: {
         playground: "index.html",
         help: "help/index.html",

@@ -10,10 +10,12 @@ CHECKED := mediaserver signalling loadtest scripts tests
 # Seconds for each fuzz target; `make test` fuzzes briefly, `make fuzz` for a minute, `make test-long` for ten.
 FUZZ_SECONDS ?= 60
 ARGS ?=
-# Most tests wait more than they compute, so two run at a time, file by file. Those that measure, or drive browsers, run
-# alone.
-PARALLEL ?= -n 2 --dist loadfile
-ALONE := tests/e2e tests/integration/faults tests/integration/kills tests/packaging
+# Most tests wait more than they compute, so several run at a time, file by file: three, of those that drive browsers
+# two. Those that measure how the server bears something run alone.
+PARALLEL ?= -n 3 --dist loadfile
+BROWSERS ?= -n 2 --dist loadfile
+SHOWN := tests/e2e tests/packaging
+ALONE := tests/integration/faults tests/integration/kills
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast test-long lint format types bench fuzz web wheel screenshots clean
@@ -32,7 +34,8 @@ demo: ## play the story of one call with real clients, without a screen, and pri
 test: ## run the whole suite, a browser included
 	@$(SETUP) test npm web chromium espeak postgres
 	@cd web && PATH="$$(sh ../scripts/setup.sh node-path):$$PATH" npm run --silent test
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-1} $(PYTEST) -m "not long" --durations=15 $(PARALLEL) $(ALONE:%=--ignore=%) $(ARGS)
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-1} $(PYTEST) -m "not long" --durations=15 $(PARALLEL) $(SHOWN:%=--ignore=%) $(ALONE:%=--ignore=%) $(ARGS)
+	$(PYTEST) -m "not long" --durations=15 $(BROWSERS) $(SHOWN) $(ARGS)
 	$(PYTEST) -m "not long" --durations=15 $(ALONE) $(ARGS)
 
 test-fast: ## run the suite without a browser and without the slow tests

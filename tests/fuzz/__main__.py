@@ -1,9 +1,12 @@
 """The fuzzer's command line; exits with 1 if an input broke a target's promise, 2 for a wrong argument."""
 
 import argparse
+import logging
 import random
 import sys
 from pathlib import Path
+
+import structlog
 
 from tests.fuzz.harness import Failure, Target, discover, fuzz
 
@@ -35,6 +38,9 @@ def replay(target: Target, path: Path) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the chosen targets one after the other."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR)
+    )  # refusals by the million
     targets = discover()
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="target", help=f"of {', '.join(targets)}; default: all")

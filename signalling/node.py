@@ -131,6 +131,7 @@ class Node:
                 access_log_class=AccessLog,
                 max_line_size=settings.limits.request_line_bytes,
                 max_field_size=HTTP_HEADER_BYTES,
+                keepalive_timeout=settings.limits.request_header_s,
                 shutdown_timeout=FAREWELL_S,
             )
             await runner.setup()

@@ -187,6 +187,10 @@ class LimitSettings(_Group):
     """Bytes waiting for a slow client before its signalling connection is closed."""
     request_line_bytes: Count = 65_536
     """Request line of an HTTP request; `/rtc/v1` carries the join request in it."""
+    request_header_s: Seconds = 75.0
+    """How long a connection may take until a request's whole header is there, idle time included."""
+    request_body_s: Seconds = 60.0
+    """How long a request's body may take to arrive."""
     join_request_bytes: Count = 262_144
     """A join request after decompression."""
     sdp_bytes: Count = 65_536

@@ -6,6 +6,7 @@ rate, role, query, body. So an anonymous caller never learns whether a body woul
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -147,11 +148,16 @@ class Gate:
         if request.content_length is not None and request.content_length > limit:
             raise Problem("too_large", f"at most {limit} bytes")
         parts, size = [], 0
-        async for part in request.content.iter_any():
-            size += len(part)
-            if size > limit:
-                raise Problem("too_large", f"at most {limit} bytes")
-            parts.append(part)
+        deadline_s = self._api.settings.limits.request_body_s
+        try:
+            async with asyncio.timeout(deadline_s):
+                async for part in request.content.iter_any():
+                    size += len(part)
+                    if size > limit:
+                        raise Problem("too_large", f"at most {limit} bytes")
+                    parts.append(part)
+        except TimeoutError:
+            raise Problem("too_slow", f"the body did not arrive within {deadline_s:g} s") from None
         return b"".join(parts)
 
     async def _answer(self, route: Route, asked: Asked[Any, Any]) -> web.StreamResponse:

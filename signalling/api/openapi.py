@@ -35,9 +35,9 @@ def problem_codes(route: Route) -> list[str]:
         codes.append("not_found")
     codes.append("invalid")  # an unknown query parameter is enough
     if route.body is not None:
-        codes += ["malformed", "too_large", "unsupported_media_type"]
+        codes += ["malformed", "too_large", "too_slow", "unsupported_media_type"]
     if route.upload is not None:
-        codes += ["too_large", "unsupported_media_type"]
+        codes += ["too_large", "too_slow", "unsupported_media_type"]
     if route.idempotent:
         codes.append("idempotency_conflict")
     return sorted(set(codes))

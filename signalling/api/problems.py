@@ -36,6 +36,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "not_found": ProblemKind(404, "There is no such thing, or it is not yours"),
     "method_not_allowed": ProblemKind(405, "The resource does not know this method"),
     "not_acceptable": ProblemKind(406, "None of the accepted media types can be given"),
+    "too_slow": ProblemKind(408, "The request did not arrive in time"),
     "conflict": ProblemKind(409, "Somebody was faster; look again"),
     "idempotency_conflict": ProblemKind(409, "The idempotency key was used for another request"),
     "too_large": ProblemKind(413, "The body is larger than allowed"),

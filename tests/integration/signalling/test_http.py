@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import io
 import json
 import ssl
+from collections.abc import AsyncIterator
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from signalling.certificates import ensure_local_certificate
 from signalling.errors import ConfigurationError
 from signalling.logs import configure_logging
 from signalling.settings import DEVELOPMENT_KEYS, LogSettings
-from tests.integration.signalling.conftest import Server, StartServer, join_token
+from tests.integration.signalling.conftest import DEADLINE_S, Server, StartServer, join_token
 
 KEYS = "mykey: 3q2+7wAbCdEfGhIjKlMnOpQrStUvWxYz0123"
 
@@ -383,3 +385,42 @@ async def test_no_token_is_ever_logged(start_server: StartServer) -> None:
         and line.get("sid") == join.participant.sid
         for line in lines
     )
+
+
+class TestSlowClients:
+    """Whoever sends a byte now and then holds no connection for long."""
+
+    async def test_a_header_that_never_ends(self, start_server: StartServer) -> None:
+        server = await start_server(limits={"request_header_s": 0.5})
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.node.listening.port)
+        began = asyncio.get_running_loop().time()
+        writer.write(b"GET /healthz HTTP/1.1\r\n")
+
+        async def drip() -> None:
+            while True:
+                writer.write(b"X-Slow: 1\r\n")
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+        finally:
+            dripping.cancel()
+            writer.close()
+        assert asyncio.get_running_loop().time() - began >= 0.4
+
+    async def test_a_body_that_never_ends(self, start_server: StartServer) -> None:
+        server = await start_server(limits={"request_body_s": 0.3})
+
+        async def drip() -> AsyncIterator[bytes]:
+            while True:
+                yield b" "
+                await asyncio.sleep(0.05)
+
+        url = f"{server.url}/v1/login"
+        headers = {"Content-Type": "application/json"}
+        async with asyncio.timeout(DEADLINE_S), server.http.post(url, data=drip(), headers=headers) as answer:
+            assert answer.status == 408
+            assert (await answer.json())["code"] == "too_slow"

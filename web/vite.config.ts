@@ -42,6 +42,7 @@ export default defineConfig({
       input: {
         playground: "index.html",
         help: "help/index.html",
+        class: "class/index.html",
         console: "console/index.html",
         [LOADER]: "widget/loader.ts",
       },

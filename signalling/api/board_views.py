@@ -12,7 +12,6 @@ from signalling.api.answers import (
     queue_config_answer,
 )
 from signalling.desk import routing
-from signalling.desk.estimate import advice
 from signalling.desk.model import AgentState, AssignmentRole, Call, Kind, QueueConfig
 from signalling.service.live_board import LiveBoard
 
@@ -33,7 +32,7 @@ def place_of(live: LiveBoard, call: Call, now: datetime) -> QueuePlace:
     return QueuePlace(
         position=position,
         estimated_wait_s=wait,
-        advice=[dict(each.child if minor else each.say) for each in advice(call.topic)],
+        advice=[dict(each.child if minor else each.say) for each in live.advice(call.topic)],
         open=is_open,
         opens_at=None if is_open else routing.next_opening(config, now),
     )

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from mediaserver.room.control import RoomControl
-from signalling.api.event_views import People
-from signalling.api.identity import Authenticator, StaffDirectory
+from signalling.api.attention import Attention
+from signalling.api.event_views import EventTexts, People
+from signalling.api.identity import Authenticator
+from signalling.api.keys import KeyRing
 from signalling.api.limits import Concurrency, Lockout, Rate, RateLimiter
 from signalling.api.passwords import Passwords
 from signalling.api.roles import Role
@@ -24,7 +26,10 @@ from signalling.service.live_board import LiveBoard
 from signalling.service.lookups import Lookups
 from signalling.service.presence import ConsolePresence
 from signalling.service.tokens import TokenMint
+from signalling.service.topics import TopicList
 from signalling.settings import Settings
+from signalling.store.accounts import Accounts
+from signalling.store.administration import ApiKeys, AuditLog
 from signalling.store.attachments import ClassStatsLog, Files
 from signalling.store.idempotency import IdempotencyKeys
 from signalling.store.queries import Queries
@@ -47,7 +52,10 @@ class Api:
     """Everything a handler may use; one per node."""
 
     settings: Settings
-    accounts: StaffDirectory
+    accounts: Accounts
+    api_keys: ApiKeys
+    audit: AuditLog
+    topics: TopicList
     idempotency: IdempotencyKeys
     passwords: Passwords
     desk: DeskService
@@ -77,15 +85,25 @@ class Api:
         self.closing = asyncio.Event()
         """The server ends: event streams shall, too."""
         self.people = People(self.lookups)
+        self.event_texts = EventTexts(self.board.names, self.board.supervises)
+        self.attention = Attention(self.people)
         self.feed.on_event(self.people.learn)
+        self.feed.on_event(self.attention.on_event)
         self.lockout = Lockout(api.failed_logins, api.lockout_s)
         self.signing_key = next(iter(self.settings.secrets.items()))
         """Key and secret of what this server mints itself."""
+        self.keys = KeyRing(
+            self.api_keys,
+            self.settings.secrets,
+            utc_now=self.clock.utc_now,
+            monotonic=self.clock.monotonic,
+        )
         self._proxies = parse_networks(self.settings.trusted_proxies)
         self.authenticator = Authenticator(
             self.accounts,
             api_secrets=self.settings.secrets,
             key_roles=key_roles(self.settings),
+            keys=self.keys,
             allowed_origins=frozenset(self.settings.allowed_origin),
             utc_now=self.clock.utc_now,
             monotonic=self.clock.monotonic,

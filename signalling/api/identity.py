@@ -207,6 +207,17 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+KEY_PREFIX = "rhk_"
+"""API keys made by administrators begin with it."""
+
+
+class KeyDirectory(Protocol):
+    """Where API keys are kept that administrators made."""
+
+    async def find(self, key: str) -> tuple[str, frozenset[Role]] | None:
+        """Secret and roles of a key in force."""
+
+
 class Authenticator:
     """Finds the actor of a request."""
 
@@ -216,6 +227,7 @@ class Authenticator:
         *,
         api_secrets: Mapping[str, str],
         key_roles: Mapping[str, frozenset[Role]],
+        keys: KeyDirectory | None = None,
         allowed_origins: frozenset[str],
         utc_now: Callable[[], datetime.datetime],
         monotonic: Callable[[], float],
@@ -223,6 +235,7 @@ class Authenticator:
         self._directory = directory
         self._secrets = api_secrets
         self._key_roles = key_roles
+        self._keys = keys
         self._origins = allowed_origins
         self._utc_now = utc_now
         self._monotonic = monotonic
@@ -249,6 +262,13 @@ class Authenticator:
     async def by_token(self, token: str) -> Actor:
         """The actor a token speaks for; raises `Problem` ``unauthenticated``."""
         if not token.startswith(TOKEN_PREFIX):
+            key = _issuer(token)
+            found = (
+                await self._keys.find(key) if self._keys is not None and key.startswith(KEY_PREFIX) else None
+            )
+            if found is not None:
+                secret, roles = found
+                return verify_platform_token(token, {key: secret}, {key: roles})
             return verify_platform_token(token, self._secrets, self._key_roles)
         digest = digest_of(token)
         now = self._monotonic()
@@ -283,6 +303,17 @@ class Authenticator:
         if origin.partition("://")[2].lower() == request.host.lower() or origin.lower() in self._origins:
             return
         raise Problem("origin_refused", "this origin may not use the session cookie")
+
+
+def _issuer(token: str) -> str:
+    """The key a token names, before anything of it is believed; empty: none."""
+    if len(token) > MAXIMUM_TOKEN_CHARACTERS:
+        return ""
+    try:
+        issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return ""
+    return issuer if isinstance(issuer, str) else ""
 
 
 def _upgrades(request: web.Request) -> bool:

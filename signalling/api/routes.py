@@ -6,6 +6,7 @@ from signalling.api import answers as a
 from signalling.api import requests as r
 from signalling.api.files import MEDIA_TYPES
 from signalling.api.handlers import (
+    administration,
     agents,
     calls,
     diagnostics,
@@ -28,6 +29,7 @@ HELPERS = frozenset({AGENT, SUPERVISOR})
 """Those who can be in a call."""
 CONDUCTORS = HELPERS | {SERVICE, ADMIN}
 INSIDE = STAFF | {SERVICE}
+ADMINS = frozenset({ADMIN})
 PARTICIPANTS = HELPERS | {STUDENT, GUEST, SERVICE, ADMIN}
 
 OWN = "Students: their own call."
@@ -270,6 +272,47 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "PUT", "/queues/{queue}", frozenset({ADMIN, SERVICE}), agents.put_queue, "Set a queue", "queues",
         body=r.QueueBody, answer=a.QueueAnswer, problems=("conflict",),
+    ),
+    # Administration
+    Route(
+        "GET", "/topics", EVERYONE, administration.find_topics, "What there is to ask about",
+        "administration", answer=administration.TopicsAnswer,
+        rule="Which queue takes a topic: staff and services.",
+    ),
+    Route(
+        "PUT", "/topics", frozenset({ADMIN, SERVICE}), administration.put_topics, "Replace the topics",
+        "administration", body=administration.TopicsBody, answer=administration.TopicsAnswer,
+        problems=("conflict",),
+    ),
+    Route(
+        "GET", "/accounts", ADMINS, administration.find_accounts, "Everybody who may log in",
+        "administration", answer=administration.AccountsAnswer,
+    ),
+    Route(
+        "POST", "/accounts", ADMINS, administration.add_account, "Create an account", "administration",
+        body=administration.AccountBody, answer=administration.AccountWithPassword, status=201,
+        problems=("conflict",),
+    ),
+    Route(
+        "PATCH", "/accounts/{account}", ADMINS, administration.change_account, "Change an account",
+        "administration", body=administration.AccountPatch, answer=administration.AccountWithPassword,
+        problems=("conflict",), rule="Nobody takes his own rights away.",
+    ),
+    Route(
+        "GET", "/keys", ADMINS, administration.find_keys, "API keys, without their secrets",
+        "administration", answer=administration.Keys,
+    ),
+    Route(
+        "POST", "/keys", ADMINS, administration.make_key, "Make an API key; its secret is shown once",
+        "administration", body=administration.KeyBody, answer=administration.KeyCreated, status=201,
+    ),
+    Route(
+        "DELETE", "/keys/{key}", ADMINS, administration.revoke_key, "End an API key", "administration",
+        problems=("conflict",), rule="Not those of the configuration.",
+    ),
+    Route(
+        "GET", "/audit", ADMINS, administration.find_audit, "Who changed keys, accounts and topics",
+        "administration", query=administration.AuditQuery, answer=administration.AuditEntries,
     ),
     # Events
     Route(

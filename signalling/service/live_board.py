@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,8 +11,9 @@ import structlog
 
 from signalling.desk.board import Board
 from signalling.desk.errors import SequenceGap
+from signalling.desk.estimate import Advice, advice
 from signalling.desk.events import AgentEvent, CallEvent, Event
-from signalling.desk.model import AgentId, CallId, CallState, DeskPolicy, Kind
+from signalling.desk.model import Agent, AgentId, CallId, CallState, DeskPolicy, Kind
 from signalling.service.desk_service import Outcome
 from signalling.service.feed import EventFeed
 from signalling.store.errors import StoreError
@@ -36,6 +37,8 @@ class LiveBoard:
         self._queries = queries
         self.board = Board()
         self.policy = DeskPolicy()
+        self.advice: Callable[[str], Sequence[Advice]] = advice
+        """What somebody who waits may try, by topic."""
         self.changed = asyncio.Event()
         """Set by every change; whoever waits for it clears it."""
         self._missed: set[tuple[str, str]] = set()
@@ -43,8 +46,8 @@ class LiveBoard:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """Names of agents and supervisors by id."""
-        return _Names(self.board)
+        """Names of agents and supervisors by id, always the newest."""
+        return _Names(self)
 
     def supervises(self, agent: str) -> bool:
         """Whether this is a supervisor."""
@@ -152,8 +155,12 @@ class LiveBoard:
 class _Names(Mapping[str, str]):
     """Names straight from the board's agents."""
 
-    def __init__(self, board: Board) -> None:
-        self._agents = board.desk.agents
+    def __init__(self, live: LiveBoard) -> None:
+        self._live = live
+
+    @property
+    def _agents(self) -> Mapping[AgentId, Agent]:
+        return self._live.board.desk.agents
 
     def __getitem__(self, key: str) -> str:
         return self._agents[AgentId(key)].profile.name

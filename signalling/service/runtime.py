@@ -42,9 +42,11 @@ from signalling.service.rooms import RoomConductor, RoomReporter
 from signalling.service.samples import add_sample_accounts, add_sample_desk
 from signalling.service.sounds import Sounds
 from signalling.service.tokens import TokenMint
+from signalling.service.topics import TopicList
 from signalling.settings import Settings
 from signalling.store import migrate
 from signalling.store.accounts import Accounts
+from signalling.store.administration import ApiKeys, AuditLog, StoredTopics
 from signalling.store.attachments import ClassStatsLog, Files
 from signalling.store.engine import Database
 from signalling.store.errors import StoreError
@@ -92,9 +94,14 @@ class DeskRuntime:
         self.presence = ConsolePresence(cluster.presence, self.service, self._talks, grace_s=GRACE_S)
         self.passwords = Passwords()
         self.accounts = Accounts(database)
+        self.topics = TopicList(StoredTopics(database))
+        self.board.advice = self.topics.advice
         self.api = Api(
             settings=settings,
             accounts=self.accounts,
+            api_keys=ApiKeys(database),
+            audit=AuditLog(database),
+            topics=self.topics,
             idempotency=IdempotencyKeys(database),
             passwords=self.passwords,
             desk=self.service,

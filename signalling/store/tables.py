@@ -308,6 +308,34 @@ sessions: Final = sa.Table(
 sa.Index(None, sessions.c.account_id)
 sa.Index(None, sessions.c.expires_at)
 
+api_keys: Final = sa.Table(
+    "api_keys",
+    metadata,
+    _column("id", Text, primary_key=True),
+    _column("name", Text),
+    _column("roles", Json),
+    _column("made_with", Text),
+    _column("created_at", UtcDateTime),
+    _column("created_by", Text),
+    sa.Column("last_used_at", UtcDateTime),
+    sa.Column("revoked_at", UtcDateTime),
+    comment="Keys made by administrators. A secret follows from the id and a configured secret; "
+    "none is here.",
+)
+
+audit: Final = sa.Table(
+    "audit",
+    metadata,
+    _column("position", _BigKey, primary_key=True, autoincrement=True),
+    _column("at", UtcDateTime),
+    _column("actor_id", Text),
+    _column("actor_role", Text),
+    _column("action", Text),
+    _column("target", Text),
+    _column("data", Json),
+    comment="Changes outside of the desk, whose events are their own audit trail.",
+)
+
 idempotency_keys: Final = sa.Table(
     "idempotency_keys",
     metadata,

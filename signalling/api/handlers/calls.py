@@ -79,6 +79,7 @@ async def ask(api: Api, asked: Asked[r.AskForHelp, NoQuery]) -> Reply:
     body, student = asked.body, _student(asked)
     if not api.presses.allow(student.id, api.clock.monotonic()):
         raise Problem("rate_limited", "pressed too often", retry_after_s=api.presses.retry_after_s)
+    await api.topics.current()  # for the advice in the answer
     context = body.context
     command = c.OpenCall(
         by=common.desk_actor(asked.actor),
@@ -167,6 +168,7 @@ async def find(api: Api, asked: Asked[Nothing, r.CallsQuery]) -> Calls:
 async def place(api: Api, asked: Asked[Nothing, NoQuery]) -> QueuePlace:
     """Where a call stands in its queue now."""
     call = await common.find_call(api, asked.actor, asked.path["call"])
+    await api.topics.current()
     return place_of(api.board, call, api.clock.utc_now())
 
 

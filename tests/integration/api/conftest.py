@@ -100,9 +100,9 @@ class Site:
     def student(self, subject: str = "student-1", name: str = "小明", **profile: Any) -> Person:
         return self.platform("student", subject, name, **{"locale": "zh-CN", **profile})
 
-    async def staff(self, username: str) -> Person:
+    async def staff(self, username: str, password: str = PASSWORD) -> Person:
         """Somebody who logs in."""
-        answer = await self.nobody.post("/login", {"username": username, "password": PASSWORD})
+        answer = await self.nobody.post("/login", {"username": username, "password": password})
         assert answer.status == 200, answer
         return Person(self, answer.body["token"])
 

@@ -8,7 +8,7 @@ raises :class:`SequenceGap`; the owner then loads that aggregate (:meth:`put_cal
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +34,7 @@ from signalling.desk.model import (
     SkillNeed,
 )
 from signalling.desk.queueing import waits
+from signalling.desk.ranking import Ranking
 from signalling.desk.state import Desk
 
 RETRY = timedelta(seconds=1)
@@ -90,6 +91,7 @@ class _Place:
     seek: Seek
     wants: routing.Wants
     group: _Group
+    worth: routing.Worth
 
 
 _PlaceKey = tuple[CallId, AssignmentRole]
@@ -112,11 +114,12 @@ class Board:
         self._by_group: dict[_Group, set[_PlaceKey]] = {}
         self._by_preferred: dict[AgentId, set[_PlaceKey]] = {}
         self._stale: list[tuple[datetime, CallId]] = []
-        self._queued: dict[QueueId, set[CallId]] = {}
+        self._rankings: dict[QueueId, Ranking] = {}
         self._queue_of: dict[CallId, QueueId] = {}
         self._free_media: set[AgentId] = set()
         self._free_chat: set[AgentId] = set()
         self._suited: dict[_Group, frozenset[AgentId]] = {}
+        self._staffing: dict[tuple[QueueId, bool], Staffing] = {}
         self._dues: list[tuple[datetime, str, str]] = []
         self._due_of: dict[tuple[str, str], datetime] = {}
         self._served_since: dict[tuple[AgentId, CallId], datetime] = {}
@@ -176,8 +179,9 @@ class Board:
         if call.seek(AssignmentRole.PRIMARY) is not None:
             if self._queue_of.get(call.id) != call.queue:
                 self._leave_queue(call.id)
-                self._queued.setdefault(call.queue, set()).add(call.id)
                 self._queue_of[call.id] = call.queue
+            worth = routing.worth(call, self._desk.queues.get(call.queue))
+            self._rankings.setdefault(call.queue, Ranking()).put(call.id, worth, call.created_at)
         else:
             self._leave_queue(call.id)
         for seek in call.seeks:
@@ -188,13 +192,14 @@ class Board:
     def _leave_queue(self, call: CallId) -> None:
         queue = self._queue_of.pop(call, None)
         if queue is not None:
-            self._queued[queue].discard(call)
+            self._rankings[queue].drop(call)
 
     def _add_place(self, call: Call, seek: Seek, now: datetime) -> None:
         wanted = routing.wants(call, seek, self._desk.queues, now)
         group = (call.kind is Kind.CHAT, wanted.queues, wanted.skills, wanted.language, wanted.named)
         key = (call.id, seek.role)
-        self._places[key] = _Place(call, seek, wanted, group)
+        worth = routing.worth(call, self._desk.queues.get(call.queue), seek)
+        self._places[key] = _Place(call, seek, wanted, group, worth)
         self._by_group.setdefault(group, set()).add(key)
         if wanted.preferred is not None:
             self._by_preferred.setdefault(wanted.preferred, set()).add(key)
@@ -219,6 +224,7 @@ class Board:
                 free.add(agent.id)
             else:
                 free.discard(agent.id)
+        self._staffing.clear()
         if before is None or before.profile != agent.profile:
             self._suited.clear()
         self._set_due("agent", agent.id, agent.next_due())
@@ -245,7 +251,7 @@ class Board:
 
     def _queues_changed(self, now: datetime) -> None:
         self._suited.clear()
-        for call in {key[0] for key in self._places}:
+        for call in {key[0] for key in self._places} | self._queue_of.keys():
             self._call_changed(self._desk.calls[call], now)
 
     # Timers
@@ -341,12 +347,14 @@ class Board:
                 candidates |= keys
         for agent in free[False] | free[True]:
             candidates |= self._by_preferred.get(agent, set())
-        ranked = sorted(
-            ((self._urgency(self._places[key], now), key) for key in candidates),
-            key=lambda item: (-item[0], self._places[item[1]].call.created_at, item[1]),
-        )
+        moment = now.timestamp()
+        ranked = [
+            (-(place := self._places[key]).worth.at(moment), place.call.created_at, key) for key in candidates
+        ]
+        heapq.heapify(ranked)  # mostly few agents are free: the first of the list will do
         found: list[Match] = []
-        for _, key in ranked:
+        while ranked:
+            key = heapq.heappop(ranked)[2]
             place = self._places[key]
             pool = free[place.group[0]]
             if not pool:
@@ -359,9 +367,6 @@ class Board:
                 if len(found) >= limit or not (free[False] or free[True]):
                     break
         return found
-
-    def _urgency(self, place: _Place, now: datetime) -> float:
-        return routing.urgency(place.call, now, self._desk.queues.get(place.call.queue), place.seek)
 
     def _best(self, place: _Place, pool: set[AgentId], now: datetime) -> AgentId | None:
         wanted = place.wants
@@ -393,31 +398,29 @@ class Board:
 
     def positions(self, queue: QueueId, now: datetime) -> list[Position]:
         """The waiting list of a queue, the most urgent first, calls that are being offered included."""
-        ranked = sorted(self._ranked(queue, now), key=lambda item: (-item[0], item[1].created_at, item[1].id))
+        ranking = self._rankings.get(queue)
+        if ranking is None:
+            return []
         return [
-            Position(call.id, ahead, seek.since, worth)
-            for ahead, (worth, call) in enumerate(ranked)
-            if (seek := call.seek(AssignmentRole.PRIMARY)) is not None
+            Position(call, ahead, seek.since, -worth)
+            for ahead, (worth, _, call) in enumerate(ranking.in_order(now))
+            if (seek := self._desk.calls[call].seek(AssignmentRole.PRIMARY)) is not None
         ]
-
-    def _ranked(self, queue: QueueId, now: datetime) -> Iterator[tuple[float, Call]]:
-        config = self._desk.queues.get(queue)
-        for call_id in self._queued.get(queue, ()):
-            call = self._desk.calls[call_id]
-            yield routing.urgency(call, now, config), call
 
     def ahead(self, call: CallId, now: datetime) -> int | None:
         """How many calls of the same queue go before this one; ``None``: it does not wait."""
         queue = self._queue_of.get(call)
-        if queue is None:
-            return None
-        own = self._desk.calls[call]
-        worth = routing.urgency(own, now, self._desk.queues.get(queue))
-        mine = (-worth, own.created_at, own.id)
-        return sum((-w, other.created_at, other.id) < mine for w, other in self._ranked(queue, now))
+        return None if queue is None else self._rankings[queue].ahead(call, now)
 
     def staffing(self, queue: QueueId, kind: Kind) -> Staffing:
         """Who is at work for a queue."""
+        chat = kind is Kind.CHAT
+        found = self._staffing.get((queue, chat))
+        if found is None:
+            found = self._staffing[queue, chat] = self._count_staff(queue, kind)
+        return found
+
+    def _count_staff(self, queue: QueueId, kind: Kind) -> Staffing:
         staffed = servers = free = 0
         for agent in self._desk.agents.values():
             profile = agent.profile

@@ -80,31 +80,59 @@ HEAD_S = 1e6
 """A call that lost its agent goes before all who never had one."""
 
 
-def urgency(call: Call, now: datetime, queue: QueueConfig | None, seek: Seek | None = None) -> float:
-    """How urgent this call's place is, in seconds of waiting; the greatest goes first."""
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """How urgent a place is, as a function of time: everything but the time is worked out once."""
+
+    since: float
+    """Unix seconds; infinite: it does not wait."""
+    fixed_s: float
+    """What does not change while it waits."""
+    lesson: tuple[float, float] | None
+    """Begin and end of the lesson that cannot go on, in Unix seconds."""
+
+    def at(self, now: float) -> float:
+        """Urgency at a time in Unix seconds."""
+        waited = now - self.since
+        worth = self.fixed_s
+        if waited > 0.0:
+            worth += waited
+            if waited > PATIENCE_S:
+                worth += (IMPATIENCE - 1.0) * (waited - PATIENCE_S)
+        if self.lesson is not None:
+            worth += _lesson(*self.lesson, now)
+        return worth
+
+
+def worth(call: Call, queue: QueueConfig | None, seek: Seek | None = None) -> Worth:
+    """How urgent this call's place is and becomes."""
     place = seek or call.seek(AssignmentRole.PRIMARY)
-    waited = max(0.0, (now - place.since).total_seconds()) if place is not None else 0.0
-    worth = waited + (IMPATIENCE - 1.0) * max(0.0, waited - PATIENCE_S)
-    worth += SEVERITY_S[call.severity] + _lesson(call, now) + _affected(call)
-    worth += (VIP_S if call.student.vip else 0.0) + TIER_S[call.student.tier]
+    fixed = SEVERITY_S[call.severity] + _affected(call)
+    fixed += (VIP_S if call.student.vip else 0.0) + TIER_S[call.student.tier]
     if queue is not None:
-        worth += queue.priority_s
+        fixed += queue.priority_s
     if place is not None and (place.head or place.role is not AssignmentRole.PRIMARY):
         # A consult or third is wanted by an agent who is talking to a student already.
-        worth += HEAD_S
-    return worth
-
-
-def _lesson(call: Call, now: datetime) -> float:
+        fixed += HEAD_S
+    lesson = None
     ends = call.context.lesson_ends_at
-    if call.severity is not Severity.CLASS_STOPPING or ends is None or ends <= now:
+    if call.severity is Severity.CLASS_STOPPING and ends is not None:
+        starts = call.context.lesson_starts_at or ends - timedelta(seconds=LESSON_S)
+        lesson = (starts.timestamp(), ends.timestamp())
+    return Worth(math.inf if place is None else place.since.timestamp(), fixed, lesson)
+
+
+def urgency(call: Call, now: datetime, queue: QueueConfig | None, seek: Seek | None = None) -> float:
+    """How urgent this call's place is, in seconds of waiting; the greatest goes first."""
+    return worth(call, queue, seek).at(now.timestamp())
+
+
+def _lesson(starts: float, ends: float, now: float) -> float:
+    if ends <= now:
         return 0.0
-    starts = call.context.lesson_starts_at or ends - timedelta(seconds=LESSON_S)
     if now < starts:
-        ahead = (starts - now).total_seconds()
-        return BEFORE_LESSON_S * max(0.0, 1.0 - ahead / BEFORE_LESSON_WINDOW_S)
-    whole = max(1.0, (ends - starts).total_seconds())
-    return IN_LESSON_S + LESSON_CLOSING_S * (1.0 - (ends - now).total_seconds() / whole)
+        return BEFORE_LESSON_S * max(0.0, 1.0 - (starts - now) / BEFORE_LESSON_WINDOW_S)
+    return IN_LESSON_S + LESSON_CLOSING_S * (1.0 - (ends - now) / max(1.0, ends - starts))
 
 
 def _affected(call: Call) -> float:

@@ -7,6 +7,7 @@ without a row for students does not reach them.
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from signalling.store.relay import StoredEvent
 
 REMEMBERED_CALLS: Final = 20_000
 """Calls whose people are remembered."""
+
+REMEMBERED_TEXTS: Final = 1024
+"""Texts kept for listeners that come to the same event a little later."""
 
 REVIEWED: Final = frozenset({"call.ended", "call.closed", "rating.created", "wrapup.created"})
 """What reviewers follow."""
@@ -61,40 +65,63 @@ class People:
         while len(self._calls) > REMEMBERED_CALLS:
             self._calls.popitem(last=False)
 
-    async def of(self, stored: StoredEvent) -> CallPeople:
-        """The people of an event's call. Raises StoreError."""
+    def known(self, stored: StoredEvent) -> CallPeople | None:
+        """The people of an event's call, if they need not be read."""
         if stored.call_id is None:
             return CallPeople(stored.student_id or "")
-        people = self._calls.get(stored.call_id)
+        return self._calls.get(stored.call_id)
+
+    async def of(self, stored: StoredEvent) -> CallPeople:
+        """The people of an event's call. Raises StoreError."""
+        people = self.known(stored)
         if people is None:
+            assert stored.call_id is not None
             agents = await self._lookups.agents_of_call(stored.call_id)
             people = CallPeople(stored.student_id or "", agents)
             self._keep(stored.call_id, people)
         return people
 
 
-def public_event(
-    stored: StoredEvent,
-    actor: Actor,
-    people: CallPeople,
-    names: Mapping[str, str],
-    supervises: Callable[[str], bool],
-) -> Json | None:
-    """The event as the actor may see it; None: not at all. `supervises`: whether an id is a supervisor's."""
-    try:
-        event = stored.event()
-    except ValueError:  # a newer node's; only those who see everything get it
-        return _envelope(stored, stored.payload.get("data", {}), inside=True) if actor.leads else None
-    if actor.role in (Role.STUDENT, Role.GUEST):
-        return _for_outsider(stored, event, actor, people, names)
-    if not _may_see(event, stored, actor, people):
-        return None
-    data = event.data()
-    if isinstance(event, e.AgentChanged) and actor.role is Role.AGENT and event.agent != actor.id:
-        if supervises(event.agent):
+class EventTexts:
+    """Events as text for each listener; what many get alike is written once."""
+
+    def __init__(self, names: Mapping[str, str], supervises: Callable[[str], bool]) -> None:
+        """`supervises`: whether an id is a supervisor's."""
+        self._names = names
+        self._supervises = supervises
+        self._texts: OrderedDict[tuple[int | None, bool], str] = OrderedDict()
+
+    def text(self, stored: StoredEvent, actor: Actor, people: CallPeople) -> str | None:
+        """The event as the actor may see it, as JSON; None: not at all."""
+        try:
+            event = stored.event()
+        except ValueError:  # a newer node's; only those who see everything get it
+            if not actor.leads:
+                return None
+            return to_text(_envelope(stored, stored.payload.get("data", {}), inside=True))
+        if actor.role in (Role.STUDENT, Role.GUEST):
+            shown = _for_outsider(stored, event, actor, people, self._names)
+            return None if shown is None else to_text(shown)
+        if not _may_see(event, stored, actor, people):
+            return None
+        short = isinstance(event, e.AgentChanged) and actor.role is Role.AGENT and event.agent != actor.id
+        if short and self._supervises(event.stream_id):
             return None  # when a supervisor is busy, somebody is being listened to
-        data = {"state": event.state.value, "activity": event.activity.value}
-    return _envelope(stored, data, inside=True)
+        key = (stored.event_id, short)
+        found = self._texts.get(key)
+        if found is None:
+            data = event.data()
+            if short and isinstance(event, e.AgentChanged):
+                data = {"state": event.state.value, "activity": event.activity.value}
+            found = self._texts[key] = to_text(_envelope(stored, data, inside=True))
+            while len(self._texts) > REMEMBERED_TEXTS:
+                self._texts.popitem(last=False)
+        return found
+
+
+def to_text(message: Json) -> str:
+    """As it goes over the wire."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
 def _may_see(event: e.Event, stored: StoredEvent, actor: Actor, people: CallPeople) -> bool:

@@ -7,7 +7,6 @@ all its listeners and keeps the newest events in memory; who lags behind reads t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -36,7 +35,6 @@ class EventFeed:
         self._relay = relay
         self._wakeups = wakeups
         self._recent: deque[StoredEvent] = deque(maxlen=RECENT)
-        self._changed = asyncio.Event()
         self._listeners: list[Callable[[StoredEvent], None]] = []
         self.last_id = 0
         """The newest event that was read here."""
@@ -79,9 +77,6 @@ class EventFeed:
                     self.last_id = event.event_id or self.last_id
                     for listener in self._listeners:
                         listener(event)
-                if events:
-                    self._changed.set()
-                    self._changed = asyncio.Event()
                 if len(events) < BATCH:
                     await woken.wait()
 
@@ -90,18 +85,14 @@ class EventFeed:
         if event_id >= self.last_id:
             return ()
         if self._recent and (self._recent[0].event_id or 0) <= event_id + 1:
-            return [event for event in self._recent if (event.event_id or 0) > event_id][:BATCH]
+            newer = list[StoredEvent]()
+            for event in reversed(self._recent):
+                if (event.event_id or 0) <= event_id:
+                    break
+                newer.append(event)
+            newer.reverse()
+            return newer[:BATCH]
         return await self._feed.after(event_id)
-
-    async def wait_beyond(self, event_id: int, timeout_s: float) -> bool:
-        """Wait until there is an event after `event_id`; whether there is."""
-        if self.last_id > event_id:
-            return True
-        changed = self._changed
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await changed.wait()
-        return self.last_id > event_id
 
     async def oldest_id(self) -> int | None:
         """The oldest event that is still kept; raises StoreError."""

@@ -10,7 +10,7 @@ the feed's counter. What a reader sees up to an id is then complete for ever.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -58,13 +58,17 @@ class StoredEvent:
     """The student whose call or ticket it is about."""
     payload: dict[str, Any]
     """What `Event.to_json` gave."""
+    _event: Event | None = field(default=None, init=False, compare=False, repr=False)
 
     def event(self) -> Event:
-        """The event itself.
+        """The event itself; worked out once, for many listeners ask.
 
         Raises ValueError for a type that this version does not know: a newer node wrote it.
         """
-        return from_json(self.payload)
+        if self._event is None:
+            object.__setattr__(self, "_event", from_json(self.payload))
+        assert self._event is not None
+        return self._event
 
 
 def stored_event(row: sa.Row[Any]) -> StoredEvent:

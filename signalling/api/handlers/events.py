@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from signalling.api.board_views import place_of
 from signalling.api.context import Api
-from signalling.api.event_views import public_event
+from signalling.api.event_views import to_text
 from signalling.api.gate import NOBODY
 from signalling.api.identity import COOKIE
 from signalling.api.problems import Problem
@@ -23,15 +22,18 @@ from signalling.api.roles import Actor, Role
 from signalling.api.route import Asked, Nothing, Query
 from signalling.desk.model import StudentId
 from signalling.store.errors import StoreError
+from signalling.store.relay import StoredEvent
 
 HELLO_S = 10.0
 """Seconds a client without credential in its request has for its first message."""
 HEARTBEAT_S = 20.0
 """Seconds between pings."""
 SEND_S = 20.0
-"""Seconds one event may wait for a slow client before the stream is closed; it can resume."""
-RECHECK_S = 15.0
+"""Seconds a batch of events may take to a slow client before the stream is closed; it can resume."""
+RECHECK_S = 20.0
 """Seconds between looks whether the credential still holds."""
+OTHERS_S = 1.0
+"""How late agents learn of other agents at most; of what concerns them they learn at once."""
 POSITION_S = 1.0
 """Shortest pause between two positions of one student near the head of the queue."""
 FAR_POSITION_S = 5.0
@@ -115,23 +117,25 @@ class EventStream:
         self._token = token
         self._seen = 0
         self._place: dict[str, Any] | None = None
+        self._checked = api.clock.monotonic()
         self._console = f"{id(self):x}-{api.node_id}"
 
     async def run(self, after: int | None) -> None:
         """Until the client leaves, is too slow, or its credential ends."""
         if self._actor.role in _CONSOLES:
             await self._api.presence.opened(self._actor.id, self._console)
-        reading = asyncio.create_task(self._read(), name="event stream, reading")
-        writing = asyncio.create_task(self._write(after), name="event stream, writing")
-        checking = asyncio.create_task(self._check(), name="event stream, checking")
+        # A node has thousands of these: as few tasks as will do, for the garbage collector looks at each.
+        writing = asyncio.create_task(self._write_until_the_end(after), name="event stream, writing")
         closing = asyncio.create_task(self._until_closing(), name="event stream, closing")
-        tasks = {reading, writing, checking, closing}
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            async for (
+                _
+            ) in self._websocket:  # clients have nothing to say; this answers pings, notices the end
+                pass
         finally:
-            for task in tasks:
+            for task in (writing, closing):
                 task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
+            for result in await asyncio.gather(writing, closing, return_exceptions=True):
                 if isinstance(result, Exception) and not isinstance(result, ConnectionError | TimeoutError):
                     _log.error("an event stream failed", exc_info=result)
             if self._actor.role in _CONSOLES:
@@ -139,28 +143,33 @@ class EventStream:
             if not self._websocket.closed:
                 await self._websocket.close(code=WSCloseCode.GOING_AWAY)
 
-    async def _read(self) -> None:
-        """Clients have nothing to say after the beginning; reading answers pings and notices the end."""
-        async for _ in self._websocket:
-            pass
-
     async def _until_closing(self) -> None:
         await self._api.closing.wait()
+        await self._websocket.close(code=WSCloseCode.GOING_AWAY)
 
-    async def _check(self) -> None:
-        while True:
-            await asyncio.sleep(RECHECK_S)
-            try:
+    async def _write_until_the_end(self, after: int | None) -> None:
+        try:
+            await self._write(after)
+        except Problem:
+            await self._websocket.close(code=UNAUTHENTICATED, message=b"the credential has ended")
+        finally:
+            if not self._websocket.closed:
+                await self._websocket.close(code=WSCloseCode.GOING_AWAY)
+
+    async def _pause(self, attention: asyncio.Event, pause_s: float) -> None:
+        """Until something happens, at most so long. Raises Problem when the credential has ended."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await attention.wait()
+        now = self._api.clock.monotonic()
+        if now - self._checked >= RECHECK_S:
+            self._checked = now
+            with contextlib.suppress(StoreError):  # nobody can say now
                 await self._api.authenticator.by_token(self._token)
-            except Problem:
-                await self._websocket.close(code=UNAUTHENTICATED, message=b"the credential has ended")
-                return
-            except StoreError:
-                continue  # nobody can say now
 
     async def _send(self, message: dict[str, Any]) -> None:
         async with asyncio.timeout(SEND_S):
-            await self._websocket.send_str(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+            await self._websocket.send_str(to_text(message))
 
     async def _write(self, after: int | None) -> None:
         feed = self._api.feed
@@ -173,13 +182,16 @@ class EventStream:
         await self._send({"type": "ready", "id": self._seen, "data": {"role": self._actor.role.value}})
         if self._actor.role is Role.STUDENT:
             await self._write_to_student()
-        while True:
-            await self._catch_up()
-            await feed.wait_beyond(self._seen, RECHECK_S)
+        with self._api.attention.listen(self._actor) as attention:
+            attention.set()
+            while True:
+                attention.clear()
+                await self._catch_up()
+                await self._pause(attention, OTHERS_S if self._actor.role is Role.AGENT else RECHECK_S)
 
     async def _write_to_student(self) -> None:
         feed = self._api.feed
-        with feed.attention_for(self._actor.id) as attention:
+        with self._api.attention.listen(self._actor) as attention:
             attention.set()  # what came before we listened
             while True:
                 if attention.is_set():
@@ -188,9 +200,7 @@ class EventStream:
                 else:
                     self._seen = feed.last_id  # nothing of it was about this student
                 await self._tell_place()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._position_pause_s()):
-                        await attention.wait()
+                await self._pause(attention, self._position_pause_s())
 
     def _position_pause_s(self) -> float:
         if self._place is None:  # begins to wait with an event of his own
@@ -202,16 +212,19 @@ class EventStream:
             events = await self._patiently(partial(self._api.feed.after, self._seen))
             if not events:
                 return
-            for stored in events:
-                if self._actor.role is Role.STUDENT and stored.student_id != self._actor.id:
-                    self._seen = stored.event_id or self._seen
-                    continue
+            async with asyncio.timeout(SEND_S):
+                for stored in events:
+                    await self._show(stored)
+
+    async def _show(self, stored: StoredEvent) -> None:
+        if self._actor.role is not Role.STUDENT or stored.student_id == self._actor.id:
+            people = self._api.people.known(stored)
+            if people is None:
                 people = await self._patiently(partial(self._api.people.of, stored))
-                board = self._api.board
-                shown = public_event(stored, self._actor, people, board.names, board.supervises)
-                if shown is not None:
-                    await self._send(shown)
-                self._seen = stored.event_id or self._seen
+            shown = self._api.event_texts.text(stored, self._actor, people)
+            if shown is not None:
+                await self._websocket.send_str(shown)
+        self._seen = stored.event_id or self._seen
 
     async def _patiently(self, read: Callable[[], Any]) -> Any:
         """While the database is away the stream waits."""

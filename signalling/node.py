@@ -27,6 +27,7 @@ from signalling.app import create_app
 from signalling.certificates import LocalCertificate, ensure_local_certificate, server_context
 from signalling.cluster.nodes import CpuMeter, NodeLoad
 from signalling.errors import ConfigurationError
+from signalling.garbage import Garbage
 from signalling.livekit.server import SignalServer
 from signalling.logs import AccessLog
 from signalling.service.runtime import DeskRuntime
@@ -92,6 +93,7 @@ class Node:
             asyncio.create_task(rooms.run(), name="rooms"),
             asyncio.create_task(signal.run(), name="token refresh"),
         ]
+        self.garbage = Garbage(lambda: rooms.participant_count + desk.board.board.waiting)
         self._stopping = asyncio.Event()
         self._cpu = CpuMeter()
 
@@ -252,6 +254,8 @@ class Node:
             asyncio.create_task(drained()),
             asyncio.create_task(self._stopping.wait()),
         ]
+        self.garbage.begin()
+        self._tasks.append(asyncio.create_task(self.garbage.run(), name="garbage"))
         try:
             owned = [*self._tasks, *self.desk.tasks]
             await asyncio.wait([*waiting, *owned], return_when=asyncio.FIRST_COMPLETED)

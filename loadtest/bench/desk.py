@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from loadtest.bench.scenarios import Server, pinned_server
 from loadtest.desk_client import DeskClient, EventStream
 from loadtest.tokens import platform_token
@@ -352,9 +354,41 @@ async def burst(
     }
 
 
-async def crowd(server: Server, *, waiting: int, agents: int, seconds: float) -> dict[str, Any]:
-    """`waiting` students wait for a chat while `agents` work: the time of each command."""
+class Listeners:
+    """Open event streams of which only the number of messages is looked at: pages that somebody has open."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._tasks: list[asyncio.Task[None]] = []
+        self.messages = 0
+
+    async def add(self, client: DeskClient) -> None:
+        """Open the stream of this actor."""
+        socket = await self._server.http.ws_connect(
+            f"{client.url}/v1/events", headers={"Authorization": f"Bearer {client.token}"}, max_msg_size=0
+        )
+        self._tasks.append(asyncio.create_task(self._drain(socket)))
+
+    async def _drain(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for _ in socket:
+            self.messages += 1
+
+    async def close(self) -> None:
+        """Close them all."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def crowd(
+    server: Server, *, waiting: int, agents: int, seconds: float, listening: bool = True
+) -> dict[str, Any]:
+    """`waiting` students wait for a chat while `agents` work: the time of each command.
+
+    With `listening` every student and every agent has an event stream open, as their pages do.
+    """
     supervisor = await staff(server.process.http_url, "qian", server.http)
+    listeners = Listeners(server)
     limit = asyncio.Semaphore(_AT_ONCE)
     numbers = itertools.count()
     press_times = Times()
@@ -365,12 +399,16 @@ async def crowd(server: Server, *, waiting: int, agents: int, seconds: float) ->
             began = time.monotonic()
             await student.ask(kind="chat", topic="no_sound")
             press_times.values.append(time.monotonic() - began)
+            if listening:
+                await listeners.add(student)
 
     hired: dict[str, DeskClient] = {}
 
     async def hire(name: str) -> None:
         async with limit:
             hired[name] = await _hire(server, name)
+            if listening:
+                await listeners.add(hired[name])
 
     async def begin_work(agent: DeskClient) -> None:
         async with limit:
@@ -391,6 +429,7 @@ async def crowd(server: Server, *, waiting: int, agents: int, seconds: float) ->
         for each in (press_times, *floor.times.values()):
             each.values.clear()
         events_before, cpu_before, started = len(supervisor.stream.events), server.cpu_s(), time.monotonic()
+        listeners.messages = 0
         rate = agents / handle_s  # as many press as are helped
         while (elapsed := time.monotonic() - started) < seconds:
             while len(pressing_on) < elapsed * rate:
@@ -399,10 +438,12 @@ async def crowd(server: Server, *, waiting: int, agents: int, seconds: float) ->
         lasted = time.monotonic() - started
         cpu = server.cpu_s() - cpu_before
         events = len(supervisor.stream.events) - events_before
+        heard = listeners.messages
         board = await supervisor.client.queue(QUEUE)
     finally:
         handling.cancel()
         await asyncio.gather(handling, *pressing_on, return_exceptions=True)
+        await listeners.close()
         await supervisor.close()
     commands = [*press_times.values, *floor.times["accept"].values, *floor.times["end"].values]
     return {
@@ -411,6 +452,7 @@ async def crowd(server: Server, *, waiting: int, agents: int, seconds: float) ->
         "gathered_per_s": round((waiting + agents) / gathered_s, 1),
         "commands_per_s": round(len(commands) / lasted, 1),
         "events_per_s": round(events / lasted, 1),
+        "messages_per_s": round(heard / lasted),
         "cpu_percent": round(100 * cpu / lasted),
         "command": Times(commands).figures(),
         "press": press_times.figures(),
@@ -482,6 +524,7 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
         ["burst: students with a ticket", f"{burst_['ticketed']} of {burst_['presses']}", "all"],
         ["burst: duplicates", str(burst_["duplicates"]), "0"],
         ["crowd: commands/s of clients", f"{crowd_['commands_per_s']:g}", ""],
+        ["crowd: messages/s to open pages", f"{crowd_['messages_per_s']:,}", ""],
         ["crowd: the server's core meanwhile", f"{crowd_['cpu_percent']} %", "< 100 %"],
         ["errors of agents in burst and crowd", str(len(burst_["errors"] + crowd_["errors"])), "0"],
     ]

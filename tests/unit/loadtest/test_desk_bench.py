@@ -37,7 +37,8 @@ def test_the_report_shows_targets_beside_what_was_measured() -> None:
             "press_to_ticket": times, "press_to_ring": times, "errors": ["late"],
         },
         "crowd": {
-            "waiting": 2000, "agents": 300, "commands_per_s": 8.0, "events_per_s": 41.0, "cpu_percent": 30,
+            "waiting": 2000, "agents": 300, "commands_per_s": 8.0, "events_per_s": 41.0,
+            "messages_per_s": 900, "cpu_percent": 30,
             "command": times, "press": times, "errors": [],
         },
     }  # fmt: skip

@@ -80,7 +80,7 @@ wheel: web ## build dist/raisehand-*.whl with the web pages inside
 
 screenshots: ## take the pictures of docs/images from the running product
 	@$(SETUP) test web chromium
-	$(PY) -m scripts.screenshots
+	$(PY) -m scripts.screenshots $(ARGS)
 
 clean: ## remove everything that was built, the virtual environment included
 	rm -rf $(VENV) build dist web/dist web/node_modules demo-out bench-out test-out fuzz-failures

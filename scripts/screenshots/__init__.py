@@ -1,0 +1,1 @@
+"""The pictures of docs/images, taken from the running product: ``make screenshots``."""

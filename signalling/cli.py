@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 COMMANDS_GROUP = "raisehand.commands"
 """Entry points under which other packages add sub-commands."""
 
-GC_THRESHOLDS = (10_000, 10, 10)
-"""Python's are (700, 10, 10): with them a busy server looks for garbage many times a second, in vain."""
-
 _STARTED = time.monotonic()
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
@@ -162,9 +159,6 @@ async def _serve(settings: Settings) -> None:
     from signalling.node import Node
 
     node = await Node.start(settings)
-    gc.collect()
-    gc.freeze()  # what lives since the start is never garbage: full collections stay short
-    gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
     _announce(settings, node.listening, time.monotonic() - _STARTED)
 

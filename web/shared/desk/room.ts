@@ -31,6 +31,8 @@ export interface CallRoomOptions {
   readonly signalUrl: string;
   readonly devices: () => Partial<Record<MediaDeviceKind, string>>;
   readonly camera: () => boolean;
+  /** Whether to enter with microphone and camera closed: a supervisor who only listens. */
+  readonly quiet?: () => boolean;
   /** The server says that this person no longer belongs to the call. */
   readonly onExpelled: () => void;
 }
@@ -89,8 +91,8 @@ export class CallRoom {
         if (session.state.get().canPublish) this.#spoke = true;
         return { audio: null, video: null };
       },
-      microphone: true,
-      camera: this.options.camera(),
+      microphone: !(this.options.quiet?.() ?? false),
+      camera: this.options.camera() && !(this.options.quiet?.() ?? false),
     });
   }
 

@@ -10,6 +10,7 @@ import { type Ambience, AmbienceContext, translator } from "./context";
 import { SignedIn } from "./signedIn";
 import { browserStorage } from "./storage";
 import { themeOf } from "./theme";
+import { useMedia } from "./useMedia";
 
 /** The nonce that the server put into the page: the only style sheets added later carry it. */
 const NONCE = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
@@ -59,15 +60,4 @@ export function ConsoleApp() {
       </App>
     </ConfigProvider>
   );
-}
-
-function useMedia(query: string): boolean {
-  const [matches, setMatches] = useState(() => window.matchMedia(query).matches);
-  useEffect(() => {
-    const media = window.matchMedia(query);
-    const changed = (): void => setMatches(media.matches);
-    media.addEventListener("change", changed);
-    return () => media.removeEventListener("change", changed);
-  }, [query]);
-  return matches;
 }

@@ -8,6 +8,7 @@ import { LANGUAGE_NAMES } from "../../shared/i18n/staff";
 import { useAttention } from "../attention/attention";
 import { Boundary } from "../boundary";
 import { AttentionContext, type Me, useAmbience, useSelected, useSession } from "../context";
+import { CallSounds } from "../call/callSounds";
 import { OfferLayer } from "../desk/offerLayer";
 import { useProblems } from "../problems";
 import { Mark } from "./mark";
@@ -92,6 +93,7 @@ export function Shell() {
         </main>
       </div>
       {desk.works ? <OfferLayer /> : null}
+      <CallSounds />
       <ShortcutSheet open={keys} onClose={() => setKeys(false)} />
     </div>
     </OptionalAttention>

@@ -26,12 +26,16 @@ const CONTACTS_MS = 7 * 24 * 3600 * 1000;
 /** A reading that failed is tried again after this pause, in milliseconds. */
 const AGAIN_MS = 1500;
 const PAGE = 200;
+/** Longest name of a file that is sent along. */
+const NAME_CHARACTERS = 200;
 
 /** Staff state of one person signed in: fed by events and routes, never touching the page. */
 export class StaffDesk {
   readonly state = new Store<DeskState>(EMPTY_DESK);
   /** The media of my voice and video calls, by call. */
   readonly rooms = new Map<string, CallRoom>();
+  /** Calls that are entered only to listen: with microphone and camera closed. */
+  readonly listening = new Set<string>();
   readonly api: ApiClient;
   readonly #listeners = new Set<Listener>();
   readonly #stale = new Set<string>();
@@ -160,6 +164,18 @@ export class StaffDesk {
     );
     this.#become(withMessages(this.state.get(), call, [message]));
     this.markSeen(call);
+  }
+
+  /** Keeps a file for the call's chat; a message then names it. */
+  async upload(call: string, file: File): Promise<Schemas["FileAnswer"]> {
+    return await unwrap(
+      this.api.POST("/v1/calls/{call}/files", {
+        params: { path: { call }, query: { name: file.name.slice(0, NAME_CHARACTERS) } },
+        body: file as unknown as string, // The document calls bytes a string.
+        bodySerializer: (body: unknown) => body,
+        headers: { "Content-Type": file.type === "" ? "application/octet-stream" : file.type },
+      }),
+    );
   }
 
   /** Reads my own row, my offers and my calls anew. */
@@ -370,6 +386,7 @@ export class StaffDesk {
         signalUrl: signalUrl(this.options.base),
         devices: () => this.options.devices?.() ?? {},
         camera: () => video && (this.options.camera?.() ?? true),
+        quiet: () => this.listening.has(id),
         onExpelled: () => {
           void this.#read();
         },

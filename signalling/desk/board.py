@@ -40,6 +40,9 @@ from signalling.desk.state import Desk
 RETRY = timedelta(seconds=1)
 """A timer whose command changed nothing is tried again after this."""
 
+CLOSING_LOOK = timedelta(seconds=15)
+"""How often waiting lists of queues that have closed are looked at."""
+
 _AFTER_CLOSING = (e.RatingCreated, e.ConsentChanged, e.WrapupCreated)
 """Events of calls that the board has forgotten already."""
 
@@ -120,6 +123,7 @@ class Board:
         self._free_chat: set[AgentId] = set()
         self._suited: dict[_Group, frozenset[AgentId]] = {}
         self._staffing: dict[tuple[QueueId, bool], Staffing] = {}
+        self._closings_at: datetime | None = None
         self._dues: list[tuple[datetime, str, str]] = []
         self._due_of: dict[tuple[str, str], datetime] = {}
         self._served_since: dict[tuple[AgentId, CallId], datetime] = {}
@@ -282,7 +286,7 @@ class Board:
         One whose command changed nothing (it failed, or the deciding clock was behind) is named again after
         `RETRY`.
         """
-        found: list[c.CallDue | c.AgentDue] = []
+        found: list[c.CallDue | c.AgentDue] = [*self._left_behind(now)]
         while True:
             self._drop_outdated_dues()
             if not self._dues or self._dues[0][0] > now:
@@ -293,6 +297,25 @@ class Board:
                 found.append(c.CallDue(by=SYSTEM, call=CallId(of)))
             else:
                 found.append(c.AgentDue(by=SYSTEM, agent=AgentId(of)))
+
+    def _left_behind(self, now: datetime) -> list[c.CallDue]:
+        """Who waits in a queue that has been closed for so long that nobody will come."""
+        if self._closings_at is not None and now < self._closings_at:
+            return []
+        self._closings_at = now + CLOSING_LOOK
+        found: list[c.CallDue] = []
+        for queue in {queue for queue, ranking in self._rankings.items() if len(ranking)}:
+            config = self._desk.queues.get(queue)
+            if config is None or routing.is_open(config, now):
+                continue
+            for _, _, call_id in self._rankings[queue].in_order(now):
+                call = self._desk.calls[call_id]
+                seek = call.seek(AssignmentRole.PRIMARY)
+                if seek is not None and waits(call, seek):
+                    grace_s = self._desk.policy.closing_grace_s
+                    if routing.served_no_longer(config, seek, now, grace_s):
+                        found.append(c.CallDue(by=SYSTEM, call=call_id))
+        return found
 
     # Matching
 

@@ -225,6 +225,8 @@ class QueuedReason(StrEnum):
     AGENT_LOST = "agent_lost"
     TRANSFER = "transfer"
     CALLBACK = "callback"
+    OVERFLOW = "overflow"
+    """Its queue has closed, another one is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

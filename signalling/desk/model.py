@@ -947,6 +947,8 @@ class DeskPolicy:
     agents_told: bool = True
     """Whether agents are told that a supervisor monitors."""
     minor_age: int = MINOR_AGE_YEARS
+    closing_grace_s: float = 900.0
+    """How long those who wait when their queue closes are still served, before they get a call-back."""
     callback_after: timedelta = timedelta(minutes=15)
     """When a call-back without a wished time is due, if the queue is open then."""
     same_case: timedelta = timedelta(hours=24)

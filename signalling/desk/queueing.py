@@ -187,11 +187,32 @@ def hand_to_human(d: Draft, call: CallId) -> None:
         return
     unpark(d, call, "human")
     if routing.staffed_queue(d.desk.queues, current.queue, d.now) is None:
-        opening = routing.next_opening(d.queue(current), d.now)
-        end(d, call, ClosedReason.CALLBACK)
-        schedule(d, current.ticket, DueKind.CALLBACK, opening or d.now + d.desk.policy.same_case, call)
+        _call_back_later(d, call)
     else:
         _ask_outside(d, call)
+
+
+def _call_back_later(d: Draft, call: CallId) -> None:
+    """Nobody is at work at this hour: the call ends with a promise for the next opening."""
+    current = d.call(call)
+    opening = routing.next_opening(d.queue(current), d.now)
+    end(d, call, ClosedReason.CALLBACK)
+    schedule(d, current.ticket, DueKind.CALLBACK, opening or d.now + d.desk.policy.same_case, call)
+
+
+def _leave_closed_queue(d: Draft, call: CallId) -> None:
+    """Who still waits some time after closing goes to an open overflow queue, or is called back."""
+    current = d.call(call)
+    seek = current.seek(PRIMARY)
+    if seek is None or not waits(current, seek):
+        return
+    if not routing.served_no_longer(d.queue(current), seek, d.now, d.desk.policy.closing_grace_s):
+        return
+    other = routing.staffed_queue(d.desk.queues, current.queue, d.now)
+    if other is None:
+        _call_back_later(d, call)
+    else:
+        d.emit(e.CallQueued, call, seek=seek, queue=other, reason=e.QueuedReason.OVERFLOW)
 
 
 def request_human(d: Draft, command: c.RequestHuman) -> None:
@@ -532,6 +553,7 @@ def call_due(d: Draft, command: c.CallDue) -> None:
         talked = call.state in SERVED_CALL_STATES and not call.callback
         talked = talked and call.presence is StudentPresence.AWAY and call.connected_at is not None
         end(d, call.id, ClosedReason.COMPLETED if talked else ClosedReason.ABANDONED)
+    _leave_closed_queue(d, call.id)
 
 
 def _still(d: Draft, call: CallId, offer: Offer) -> bool:

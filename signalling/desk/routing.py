@@ -185,6 +185,34 @@ def next_opening(queue: QueueConfig, now: datetime) -> datetime | None:
     return None
 
 
+def closed_since(queue: QueueConfig, now: datetime) -> datetime | None:
+    """When a queue that is closed now closed (UTC); ``None``: it is open. Long ago if it never was open."""
+    if is_open(queue, now):
+        return None
+    zone = _zone(queue.timezone)
+    today = now.astimezone(zone).date()
+    for back in range(SEARCHED_DAYS):
+        day = today - timedelta(days=back)
+        if day in queue.closed_days:
+            continue
+        closings = (s.closes_minute for s in queue.hours if day.weekday() in s.weekdays)
+        for minute in sorted(closings, reverse=True):
+            midnight = datetime.combine(day + timedelta(days=minute // 1440), time(0), zone)
+            at = midnight.replace(hour=minute % 1440 // 60, minute=minute % 60).astimezone(UTC)
+            if at <= now:
+                return at
+    return now - timedelta(days=SEARCHED_DAYS)
+
+
+def served_no_longer(queue: QueueConfig, seek: Seek, now: datetime, grace_s: float) -> bool:
+    """Whether the queue closed so long ago that whoever still waits in it gets a call-back instead.
+
+    Who waits when it closes is served for `grace_s` by the agents who are still at work.
+    """
+    closed = closed_since(queue, now)
+    return closed is not None and now >= max(closed, seek.since) + timedelta(seconds=grace_s)
+
+
 def choose_queue(
     queues: Mapping[QueueId, QueueConfig], policy: DeskPolicy, student: StudentProfile, topic: str
 ) -> QueueId:

@@ -32,6 +32,7 @@ from signalling.desk.model import (
     Mode,
     OfferState,
     OpenHours,
+    Overflow,
     ParkReason,
     QueueConfig,
     QueueId,
@@ -300,6 +301,60 @@ def test_out_of_hours_a_call_back_is_promised_and_kept() -> None:
     w.run_due()
     assert w.call(back).closed_reason is ClosedReason.ABANDONED  # He did not answer.
     assert w.desk.tickets[call.ticket].unsolved
+    finished(w)
+
+
+def closing(*overflow: Overflow) -> QueueConfig:
+    """A queue that is open until 20:00 in Shanghai, 20 minutes after the tests begin."""
+    return QueueConfig(
+        QueueId("technical"), hours=(OpenHours(frozenset(range(7)), 9 * 60, 20 * 60),), overflow=overflow
+    )
+
+
+def test_who_waits_when_his_queue_closes_is_served_for_a_while_and_then_called_back() -> None:
+    w = World(queues=[closing()], compare_every=1)
+    served = w.press("s1", kind=Kind.CHAT)
+    w.later(1)
+    left, offered = w.press("s2", kind=Kind.CHAT), w.press("s3", kind=Kind.CHAT)
+    w.later(20 * 60)
+    assert w.press("late", kind=Kind.CHAT).closed_reason is ClosedReason.CALLBACK
+    w.later(10 * 60)
+    w.hire("ann", ("technical",), max_chats=1)
+    assert w.run_due() == 0
+    assert w.match() == 1  # nobody is turned away while somebody is at work
+    assert w.accept(served) == "ann"
+    w.hire("bob", ("technical",), max_chats=1)
+    assert w.match() == 1
+    assert sum(bool(w.call(call).pending_offers) for call in (left, offered)) == 1
+    w.later(5 * 60)
+    w.run_due()  # the offer has expired by now, and with it the last chance today
+    for call in (left, offered):
+        assert w.call(call).closed_reason is ClosedReason.CALLBACK
+        due = w.desk.tickets[call.ticket].dues[0]
+        assert due.kind is DueKind.CALLBACK
+        assert (due.at - w.now).total_seconds() == (12 * 60 + 45) * 60 - 1  # 09:00 tomorrow
+    assert w.call(served).state is CallState.ACTIVE
+    finished(w)
+
+
+def test_who_waits_when_his_queue_closes_goes_to_an_open_overflow_queue_at_his_old_place() -> None:
+    w = World(queues=[closing(Overflow(QueueId("night"), 3600.0)), QueueConfig(QueueId("night"))])
+    call = w.press("s1", kind=Kind.CHAT)
+    since = call.created_at
+    w.hire("owl", ("night",))
+    w.later(34 * 60)
+    assert (w.run_due(), w.match()) == (0, 0)
+    w.later(60)
+    assert w.run_due() == 1
+    moved = w.call(call)
+    seek = moved.seek(AssignmentRole.PRIMARY)
+    assert (moved.queue, moved.state) == ("night", CallState.QUEUED)
+    assert seek is not None
+    assert seek.since == since
+    queued = [event for event in w.log if isinstance(event, e.CallQueued)]
+    assert queued[-1].reason is e.QueuedReason.OVERFLOW
+    assert w.match() == 1
+    assert w.accept(call) == "owl"
     finished(w)
 
 

@@ -346,6 +346,34 @@ def test_next_opening() -> None:
     assert routing.next_opening(never, NOW) is None
 
 
+CLOSINGS = [
+    ("open", shanghai(2, 19), None),
+    ("just closed", shanghai(2, 22), shanghai(2, 22)),
+    ("after midnight", shanghai(3, 3), shanghai(2, 22)),
+    ("a holiday does not count", shanghai(17, 23, month=2), shanghai(16, 22, month=2)),
+]
+
+
+@pytest.mark.parametrize(("name", "now", "since"), CLOSINGS, ids=[case[0] for case in CLOSINGS])
+def test_when_a_queue_closed(name: str, now: datetime, since: datetime | None) -> None:
+    assert routing.closed_since(EVENING, now) == since, name
+    night = replace(TECH, hours=(OpenHours(frozenset({4}), 22 * 60, 26 * 60),))
+    assert routing.closed_since(night, shanghai(7, 5)) == shanghai(7, 2)
+    never = replace(EVENING, hours=(OpenHours(frozenset(), 0, 60),))
+    assert routing.closed_since(never, NOW) == NOW - timedelta(days=routing.SEARCHED_DAYS)
+
+
+def test_who_waits_when_the_queue_closes_is_served_for_a_while() -> None:
+    before, after = Seek(AssignmentRole.PRIMARY, since=shanghai(2, 21)), shanghai(2, 22, 5)
+    late = Seek(AssignmentRole.PRIMARY, since=after)  # his agent was lost after closing
+    cases = [(before, 10, False), (before, 15, True), (late, 15, False), (late, 20, True)]
+    for seek, minutes, expected in cases:
+        now = shanghai(2, 22) + timedelta(minutes=minutes)
+        assert routing.served_no_longer(EVENING, seek, now, 900.0) is expected, (seek, minutes)
+    assert not routing.served_no_longer(EVENING, before, shanghai(3, 18), 900.0)  # open again
+    assert not routing.served_no_longer(TECH, before, shanghai(5, 3), 900.0)  # has no hours
+
+
 def test_a_night_shift_reaches_into_the_next_day() -> None:
     night = replace(TECH, hours=(OpenHours(frozenset({4}), 22 * 60, 26 * 60),))
     assert routing.is_open(night, shanghai(7, 1, 59))  # Saturday 01:59

@@ -3,9 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { isLocale, type Locale, preferredLocale } from "../shared/i18n";
 import { catalogues } from "../shared/i18n/student";
 import { translate } from "../shared/i18n/student/translate";
-import type { RaisehandHelp } from "../widget/loader";
 import { Lesson } from "./lesson";
-import "../widget/loader";
+import { RaisehandHelp } from "../widget/loader";
 import "./page.css";
 
 interface Student {
@@ -47,7 +46,7 @@ function ClassPage({ students, locale }: { students: readonly Student[]; locale:
   }, []);
   // As a host page does it: one element, a token, and what it may borrow and change.
   useEffect(() => {
-    const element = document.createElement("raisehand-help") as RaisehandHelp;
+    const element = new RaisehandHelp();
     const attributes = {
       "class-id": student?.class_id ?? "301",
       "lesson-id": "math-6-12",

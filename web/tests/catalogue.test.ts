@@ -6,10 +6,11 @@ import { PROBLEM_KINDS } from "../shared/call/problem";
 import { type Locale, LOCALES, preferredLocale } from "../shared/i18n";
 import { catalogues as guide } from "../shared/i18n/guide";
 import { catalogues as playground, translator } from "../shared/i18n/playground";
+import { catalogues as student } from "../shared/i18n/student";
 import { catalogues as staff } from "../shared/i18n/staff";
 
 /** The pages' catalogues; each must keep all promises. */
-const PAGES: Readonly<Record<string, Readonly<Record<Locale, Readonly<Record<string, string>>>>>> = { playground, staff, guide };
+const PAGES: Readonly<Record<string, Readonly<Record<Locale, Readonly<Record<string, string>>>>>> = { playground, staff, guide, student };
 /** Keys of texts for people who know the engineers' words. */
 const FIGURES = /^(stats|figures)\./;
 
@@ -55,7 +56,7 @@ describe("texts", () => {
 
   it("is the only place with text", () => {
     const found: string[] = [];
-    for (const file of ["shared", "guide", "playground", "widget", "help", "console"].flatMap(sources)) {
+    for (const file of ["shared", "guide", "playground", "widget", "help", "class", "console"].flatMap(sources)) {
       const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true, ts.ScriptKind.TSX);
       const visit = (node: ts.Node): void => {
         if (ts.isJsxText(node) && /\p{L}/u.test(node.text)) found.push(`${file}: ${node.text.trim()}`);

@@ -26,7 +26,7 @@ export function makeMovable(element: HTMLElement, handle: HTMLElement, offset: O
     from = { pointer: event.pointerId, x: event.clientX - offset.x, y: event.clientY - offset.y, moved: false };
   };
   const move = (event: PointerEvent): void => {
-    if (from === null || event.pointerId !== from.pointer) return;
+    if (from?.pointer !== event.pointerId) return;
     const x = event.clientX - from.x;
     const y = event.clientY - from.y;
     if (!from.moved && Math.hypot(x - offset.x, y - offset.y) < SLACK) return;

@@ -3,7 +3,6 @@ import { Track } from "livekit-client";
 import type { ProblemKind } from "../shared/call/problem";
 import { Guide, guideChannel } from "../shared/guide";
 import type { HelpMedia } from "../shared/help/media";
-import { canShareScreen } from "../shared/help/permission";
 import type { Locale } from "../shared/i18n";
 import { guideTranslator } from "../shared/i18n/guide";
 import type { Store } from "../shared/store";
@@ -12,8 +11,6 @@ import { GuidedSharing, GuideMirror, type SharingState } from "./guide";
 /** Sharing the own screen, with what agents point at and draw. One per room. */
 export interface ScreenSharing {
   readonly state: Store<SharingState>;
-  /** Whether this browser can share a screen at all. */
-  readonly possible: boolean;
   start(): Promise<ProblemKind | null>;
   stop(): Promise<void>;
   /** What support sees with its marks, where they cannot be shown on the page itself. */
@@ -28,7 +25,6 @@ export function screenSharing(media: HelpMedia, locale: Locale, child: boolean):
   const sharing = new GuidedSharing(session, guide, t);
   return {
     state: sharing.state,
-    possible: canShareScreen(),
     start: () => sharing.start(),
     stop: () => sharing.stop(),
     Mirror: () => {

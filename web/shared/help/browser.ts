@@ -44,7 +44,7 @@ export function browserFacts(userAgent: string, touchPoints = 0): BrowserFacts {
     system: ios ? "ios" : android ? "android" : "desktop",
     browser: found === undefined ? "" : `${found[1]} ${version(found[0])}`.trim(),
     os: os.trim(),
-    device: userAgent.includes("iPad") || (ios && userAgent.includes("Macintosh")) ? "tablet" : ios || /Mobile/.test(userAgent) ? "phone" : "computer",
+    device: userAgent.includes("iPad") || (ios && userAgent.includes("Macintosh")) ? "tablet" : ios || userAgent.includes('Mobile') ? "phone" : "computer",
   };
 }
 

@@ -1,8 +1,9 @@
 import {
   type LocalTrackPublication,
-  type RemoteParticipant,
   type RemoteTrackPublication,
+  LogLevel,
   RoomEvent,
+  setLogLevel,
   Track,
   type TrackPublication,
 } from "livekit-client";
@@ -11,6 +12,9 @@ import { problemOfDevice, ProblemError, type ProblemKind } from "../call/problem
 import { CallSession } from "../call/session";
 import { requireDevices } from "../media/preview";
 import type { JoinToken } from "../token";
+
+// The console belongs to the host page.
+setLogLevel(LogLevel.warn);
 
 /** The participant that plays music to those who wait; not a person. */
 export const MUSIC_IDENTITY = "raisehand-music";
@@ -67,7 +71,7 @@ export class HelpMedia {
     this.#opening = true;
     try {
       if (on && known !== undefined && this.#borrowed !== null && this.#borrowed.readyState === "ended") {
-        await this.#dropMicrophone(known as LocalTrackPublication); // The class has closed or changed its microphone.
+        await this.#dropMicrophone(known); // The class has closed or changed its microphone.
       } else if (known !== undefined) {
         await local.setMicrophoneEnabled(on);
         return null;
@@ -104,7 +108,7 @@ export class HelpMedia {
       if (on) requireDevices();
       const known = local.getTrackPublication(Track.Source.Camera);
       if (on && facing !== null && known?.videoTrack !== undefined && !known.isMuted) {
-        await (known as LocalTrackPublication).videoTrack?.restartTrack({ facingMode: facing });
+        await known.videoTrack.restartTrack({ facingMode: facing });
         return null;
       }
       await local.setCameraEnabled(on, facing === null ? undefined : { facingMode: facing });
@@ -123,7 +127,7 @@ export class HelpMedia {
     if (on && this.session.room.localParticipant.isCameraEnabled) await this.setCamera(false);
   }
 
-  readonly #onRemoteTrack = (publication: RemoteTrackPublication, _from: RemoteParticipant): void => {
+  readonly #onRemoteTrack = (publication: RemoteTrackPublication): void => {
     if (this.#audioOnly && publication.kind === Track.Kind.Video) publication.setSubscribed(false);
   };
 
@@ -158,12 +162,12 @@ export class HelpMedia {
     }
     try {
       if (this.#borrowed !== null) {
-        await this.#dropMicrophone(publication as LocalTrackPublication);
+        await this.#dropMicrophone(publication);
         const problem = await this.setMicrophone(true);
         if (problem === null) this.options.onInterrupted(false);
         return problem;
       }
-      await (publication as LocalTrackPublication).audioTrack?.restartTrack();
+      await publication.audioTrack?.restartTrack();
       this.#watchMicrophone();
       this.options.onInterrupted(false);
       return null;

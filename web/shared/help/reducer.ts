@@ -212,7 +212,7 @@ function afterEvent(state: HelpState, event: DeskEvent, self: string): HelpState
   const { call } = state;
   const { data } = event;
   if (event.type === "ticket.scheduled" && typeof data.at === "string") return { ...state, promisedAt: data.at };
-  if (call === null || event.call !== call.id) return state;
+  if (event.call === null || event.call !== call?.id) return state;
   const become = (change: Partial<CallView>): HelpState => withCall(state, { ...call, ...change }, self);
   switch (event.type) {
     case "call.position": {
@@ -288,7 +288,8 @@ function afterParticipant(state: HelpState, call: CallView, event: DeskEvent, se
   const entry = known ?? { identity, name, kind, role: null, mode: "talk" as const, state: "" };
   const changed = { ...state, call: { ...call, participants: [...others, { ...entry, state: here ? "live" : "away" }] } };
   // The first agent's arrival is the call itself; only those who come later are announced.
-  const announced = state.phase === "talking" && (here ? known?.state !== "live" && known?.role !== "primary" : true);
+  const news = !here || (known?.state !== "live" && known?.role !== "primary");
+  const announced = state.phase === "talking" && news;
   return announced ? { ...changed, notice: { kind: here ? "joined" : "away", name } } : changed;
 }
 

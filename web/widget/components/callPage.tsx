@@ -15,6 +15,7 @@ import {
 import type { CallSnapshot, ParticipantView } from "../../shared/call/model";
 import { formatDuration } from "../../shared/format";
 import type { HelpMedia } from "../../shared/help/media";
+import { canShareScreen } from "../../shared/help/permission";
 import { agentOf, type HelpState } from "../../shared/help/model";
 import { useAmbience, useStore, useTick } from "../context";
 import { FlipIcon } from "../icons";
@@ -22,7 +23,7 @@ import type { ScreenSharing } from "../sharing";
 import { Banners, networkKey } from "./banners";
 import { ConsentCard, ConsentState } from "./consentCard";
 import { MicrophoneCard } from "./microphoneCard";
-import { Avatar, Buttons, Card, Video } from "./parts";
+import { Avatar, Buttons, Video } from "./parts";
 
 const MUSIC = "raisehand-music";
 
@@ -30,16 +31,19 @@ interface CallPageProps {
   state: HelpState;
   room: CallSnapshot | null;
   sharing: ScreenSharing | null;
+  onShare: () => Promise<ScreenSharing | null>;
+  /** Hanging up was pressed and is to be confirmed. */
+  ending: boolean;
+  onEnding: (ending: boolean) => void;
   onChat: () => void;
   onScreenshot: () => void;
 }
 
 /** The talk: who is there, what is shown, and the controls. */
-export function CallPage({ state, room, sharing, onChat, onScreenshot }: CallPageProps) {
+export function CallPage({ state, room, sharing, onShare, ending, onEnding, onChat, onScreenshot }: CallPageProps) {
   const { t, controller } = useAmbience();
   const media = useStore(controller.media);
   const [more, setMore] = useState(false);
-  const [ending, setEnding] = useState(false);
   const agent = agentOf(state.call);
   const others = peopleOf(room);
   const connecting = state.phase === "connecting" || state.media === "joining" || room === null;
@@ -65,28 +69,42 @@ export function CallPage({ state, room, sharing, onChat, onScreenshot }: CallPag
       </div>
       <MicrophoneCard state={state} onType={onChat} />
       {state.guest === null && <ConsentCard state={state} />}
-      {ending && (
-        <Card name="hang-up" tone="warning" title={t("call.hangUpSure")}>
-          <Buttons>
-            <button type="button" class="button danger" data-action="hang-up-yes" onClick={() => void controller.hangUp()}>
-              {t("call.hangUpYes")}
-            </button>
-            <button type="button" class="button" onClick={() => setEnding(false)}>
-              {t("call.hangUpNo")}
-            </button>
-          </Buttons>
-        </Card>
-      )}
-      {more && media !== null && room !== null && <More state={state} room={room} media={media} />}
-      <Controls
-        state={state}
-        room={room}
-        sharing={sharing}
-        more={more}
-        onMore={() => setMore(!more)}
-        onChat={onChat}
-        onEnd={() => setEnding(true)}
-      />
+      <div class="foot">
+        {more && media !== null && room !== null && !ending && <More state={state} room={room} media={media} />}
+        {ending ? (
+          <HangUp onStay={() => onEnding(false)} />
+        ) : (
+          <Controls
+            state={state}
+            room={room}
+            sharing={sharing}
+            onShare={onShare}
+            more={more}
+            onMore={() => setMore(!more)}
+            onChat={onChat}
+            onEnd={() => onEnding(true)}
+          />
+        )}
+      </div>
+    </div>
+  );
+}
+
+function HangUp({ onStay }: { onStay: () => void }) {
+  const { t, controller } = useAmbience();
+  const stay = useRef<HTMLButtonElement>(null);
+  useEffect(() => stay.current?.focus(), []);
+  return (
+    <div class="hang-up" role="alertdialog" aria-label={t("call.hangUpSure")}>
+      <h3>{t("call.hangUpSure")}</h3>
+      <Buttons>
+        <button type="button" class="button danger" data-action="hang-up-yes" onClick={() => void controller.hangUp()}>
+          {t("call.hangUpYes")}
+        </button>
+        <button ref={stay} type="button" class="button" data-action="hang-up-no" onClick={onStay}>
+          {t("call.hangUpNo")}
+        </button>
+      </Buttons>
     </div>
   );
 }
@@ -203,10 +221,11 @@ export function NetworkBadge({ state, room }: { state: HelpState; room: CallSnap
   );
 }
 
-function Controls({ state, room, sharing, more, onMore, onChat, onEnd }: {
+function Controls({ state, room, sharing, onShare, more, onMore, onChat, onEnd }: {
   state: HelpState;
   room: CallSnapshot | null;
   sharing: ScreenSharing | null;
+  onShare: () => Promise<ScreenSharing | null>;
   more: boolean;
   onMore: () => void;
   onChat: () => void;
@@ -238,7 +257,7 @@ function Controls({ state, room, sharing, more, onMore, onChat, onEnd }: {
       >
         {camera ? <CameraIcon /> : <CameraOffIcon />}
       </Control>
-      <ScreenControl sharing={sharing} disabled={!live || room.screen === "waiting"} />
+      <ScreenControl sharing={sharing} onShare={onShare} disabled={!live || room.screen === "waiting"} />
       <Control name="chat" label={state.unread > 0 ? t("call.chatUnread", { n: state.unread }) : t("call.chat")} text={t("call.chat")} onPress={onChat}>
         <ChatIcon />
         {state.unread > 0 && <span class="badge">{state.unread}</span>}
@@ -253,11 +272,18 @@ function Controls({ state, room, sharing, more, onMore, onChat, onEnd }: {
   );
 }
 
-function ScreenControl({ sharing, disabled }: { sharing: ScreenSharing | null; disabled: boolean }) {
+function ScreenControl({ sharing, onShare, disabled }: {
+  sharing: ScreenSharing | null;
+  onShare: () => Promise<ScreenSharing | null>;
+  disabled: boolean;
+}) {
   const { t, controller } = useAmbience();
   const [phase, setPhase] = useState<"off" | "asking" | "on">("off");
   useEffect(() => {
-    if (sharing === null) return undefined;
+    if (sharing === null) {
+      setPhase("off");
+      return undefined;
+    }
     const read = (): void => setPhase(sharing.state.get().phase);
     read();
     return sharing.state.subscribe(read);
@@ -269,12 +295,11 @@ function ScreenControl({ sharing, disabled }: { sharing: ScreenSharing | null; d
       on={on}
       label={t(on ? "call.screenStop" : "call.screen")}
       text={t(on ? "call.screenStop" : "call.screen")}
-      disabled={disabled || sharing === null || phase === "asking"}
+      disabled={disabled || phase === "asking"}
       onPress={() => {
-        if (sharing === null) return;
-        if (on) void sharing.stop();
-        else if (!sharing.possible) controller.notify({ kind: "screenMissing" });
-        else void sharing.start().then((problem) => problem !== null && controller.notify({ kind: "screenFailed" }));
+        if (on) void sharing?.stop();
+        else if (!canShareScreen()) controller.notify({ kind: "screenMissing" });
+        else void onShare().then(async (made) => (await (made?.start() ?? null)) !== null && controller.notify({ kind: "screenFailed" }));
       }}
     >
       {on ? <ScreenOffIcon /> : <ScreenIcon />}

@@ -80,7 +80,7 @@ export function DonePage({ state, onClose }: { state: HelpState; onClose: (() =>
       {state.call !== null && (
         <>
           <Ticket label={t("waiting.ticket")} number={state.call.ticket} />
-          <p class="hint">{t("rating.ticket", { ticket: state.call.ticket })}</p>
+          <p class="hint">{t("rating.ticket")}</p>
         </>
       )}
       <Buttons>

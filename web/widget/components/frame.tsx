@@ -7,6 +7,7 @@ import { useAmbience, useStore } from "../context";
 import { makeMovable, type Offset } from "../drag";
 import { BackIcon, MinimiseIcon } from "../icons";
 import { captureScreenshot } from "../screenshot";
+import type { HelpMedia } from "../../shared/help/media";
 import type { ScreenSharing } from "../sharing";
 import { CallPage, ChatCallHead, NetworkBadge } from "./callPage";
 import { ChatPane } from "./chatPane";
@@ -41,31 +42,43 @@ export function Frame(props: FrameProps) {
   const media = useStore(controller.media);
   const [sharing, setSharing] = useState<ScreenSharing | null>(null);
   const [chat, setChat] = useState(false);
+  const [ending, setEnding] = useState(false);
 
+  // Guiding is loaded when there is something to guide on: with the first screen or camera that is shown.
+  const guided = useRef<{ media: HelpMedia; sharing: Promise<ScreenSharing> } | null>(null);
+  const loadSharing = async (): Promise<ScreenSharing | null> => {
+    if (media === null) return null;
+    if (guided.current?.media !== media) {
+      const made = import("../sharing").then(({ screenSharing }) => screenSharing(media, locale, child));
+      guided.current = { media, sharing: made };
+      setSharing(await made);
+    }
+    return guided.current.sharing;
+  };
+  const camera = room?.camera === "on";
   useEffect(() => {
-    if (media === null) return undefined;
-    let made: ScreenSharing | null = null;
-    let gone = false;
-    void import("../sharing").then(({ screenSharing }) => {
-      if (gone) return;
-      made = screenSharing(media, locale, child);
-      setSharing(made);
-    });
-    return () => {
-      gone = true;
-      made?.close();
+    if (camera) void loadSharing();
+  }, [camera, media]);
+  useEffect(
+    () => () => {
+      const used = guided.current;
+      guided.current = null;
       setSharing(null);
-    };
-  }, [media, locale, child]);
+      void used?.sharing.then((made) => made.close());
+    },
+    [media],
+  );
   useEffect(() => {
-    if (!isOpen(state)) setChat(false);
+    if (isOpen(state)) return;
+    setChat(false);
+    setEnding(false);
   }, [state.phase]);
 
   const talking = state.phase === "talking" || state.phase === "connecting";
   return (
     <>
       {(view === "open" || page) && (
-        <Panel {...props} state={state} room={room} sharing={sharing} chat={chat} onChat={setChat} />
+        <Panel {...props} state={state} room={room} sharing={sharing} onShare={loadSharing} chat={chat} onChat={setChat} ending={ending} onEnding={setEnding} />
       )}
       {view === "small" && !page && talking && (
         <MiniWindow
@@ -73,6 +86,11 @@ export function Frame(props: FrameProps) {
           room={room}
           offset={props.miniOffset}
           onExpand={() => props.onView("open")}
+          onEnd={() => {
+            setEnding(true);
+            setChat(false);
+            props.onView("open");
+          }}
           onChat={() => {
             setChat(true);
             props.onView("open");
@@ -97,11 +115,14 @@ interface PanelProps extends FrameProps {
   state: HelpState;
   room: CallSnapshot | null;
   sharing: ScreenSharing | null;
+  onShare: () => Promise<ScreenSharing | null>;
   chat: boolean;
   onChat: (on: boolean) => void;
+  ending: boolean;
+  onEnding: (ending: boolean) => void;
 }
 
-function Panel({ state, room, sharing, chat, offset, onChat, onView, hint, returnLink }: PanelProps) {
+function Panel({ state, room, sharing, onShare, chat, ending, offset, onChat, onEnding, onView, hint, returnLink }: PanelProps) {
   const { t, controller, page } = useAmbience();
   const frame = useRef<HTMLDivElement>(null);
   const head = useRef<HTMLElement>(null);
@@ -179,17 +200,29 @@ function Panel({ state, room, sharing, chat, offset, onChat, onView, hint, retur
             <ChatPane state={state} focus={shown === "aside"} />
           </div>
         ) : (
-          <Page state={state} room={room} sharing={sharing} onChat={() => onChat(true)} onScreenshot={takeScreenshot} onClose={page ? null : () => onView("closed")} />
+          <Page
+            state={state}
+            room={room}
+            sharing={sharing}
+            onShare={onShare}
+            ending={ending}
+            onEnding={onEnding}
+            onChat={() => onChat(true)} onScreenshot={takeScreenshot}
+            onClose={page ? null : () => onView("closed")}
+          />
         )}
       </div>
     </div>
   );
 }
 
-function Page({ state, room, sharing, onChat, onScreenshot, onClose }: {
+function Page({ state, room, sharing, onShare, ending, onEnding, onChat, onScreenshot, onClose }: {
   state: HelpState;
   room: CallSnapshot | null;
   sharing: ScreenSharing | null;
+  onShare: () => Promise<ScreenSharing | null>;
+  ending: boolean;
+  onEnding: (ending: boolean) => void;
   onChat: () => void;
   onScreenshot: () => void;
   onClose: (() => void) | null;
@@ -197,7 +230,7 @@ function Page({ state, room, sharing, onChat, onScreenshot, onClose }: {
   if (state.guest !== null) {
     const open = isOpen(state) && state.guest === "joined";
     if (!open) return <GuestPage state={state} />;
-    return <CallPage state={state} room={room} sharing={sharing} onChat={onChat} onScreenshot={onScreenshot} />;
+    return <CallPage state={state} room={room} sharing={sharing} onShare={onShare} ending={ending} onEnding={onEnding} onChat={onChat} onScreenshot={onScreenshot} />;
   }
   switch (state.phase) {
     case "start":
@@ -212,7 +245,7 @@ function Page({ state, room, sharing, onChat, onScreenshot, onClose }: {
       );
     case "connecting":
     case "talking":
-      return <CallPage state={state} room={room} sharing={sharing} onChat={onChat} onScreenshot={onScreenshot} />;
+      return <CallPage state={state} room={room} sharing={sharing} onShare={onShare} ending={ending} onEnding={onEnding} onChat={onChat} onScreenshot={onScreenshot} />;
     case "summoned":
       return <SummonedPage state={state} />;
     case "rating":

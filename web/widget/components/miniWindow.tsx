@@ -9,11 +9,12 @@ import { NetworkBadge, peopleOf } from "./callPage";
 import { Avatar, Video } from "./parts";
 
 /** The talk as a small window that can be moved, while the class goes on. */
-export function MiniWindow({ state, room, offset, onExpand, onChat }: {
+export function MiniWindow({ state, room, offset, onExpand, onEnd, onChat }: {
   state: HelpState;
   room: CallSnapshot | null;
   offset: Offset;
   onExpand: () => void;
+  onEnd: () => void;
   onChat: () => void;
 }) {
   const { t, controller } = useAmbience();
@@ -77,7 +78,7 @@ export function MiniWindow({ state, room, offset, onExpand, onChat }: {
           data-control="hang-up"
           aria-label={t("call.hangUp")}
           title={t("call.hangUp")}
-          onClick={onExpand}
+          onClick={onEnd}
         >
           <LeaveIcon />
         </button>

@@ -19,7 +19,7 @@ export function WaitingPage({ state, onChat }: { state: HelpState; onChat: () =>
   const { call, place } = state;
   if (call === null) return null;
   const waitedS = (Date.now() - Date.parse(call.created_at)) / 1000;
-  const long = (place?.estimated_wait_s?.high ?? 0) >= LONG_S || waitedS > LONG_S || (place !== null && place.estimated_wait_s === null);
+  const long = (place?.estimated_wait_s?.high ?? 0) >= LONG_S || waitedS > LONG_S;
   const advice = (place?.advice ?? [])
     .map((each) => each[locale] ?? each.en ?? "")
     .slice(0, -1) // The last one is general: that the class may go on, which stands here anyway.
@@ -38,7 +38,7 @@ export function WaitingPage({ state, onChat }: { state: HelpState; onChat: () =>
         <span class="place-wait">{waitText(place, t)}</span>
       </div>
       {state.again && <p class="again">{t("waiting.again")}</p>}
-      {place !== null && !place.open && place.opens_at !== null && place.opens_at !== undefined && (
+      {place !== null && !place.open && typeof place.opens_at === "string" && (
         <p class="again">{t("waiting.closed", { time: clockTime(new Date(place.opens_at), locale) })}</p>
       )}
       <p class="carry-on">{t(long && !state.again ? "waiting.long" : state.kind === "chat" ? "waiting.carryOnChat" : "waiting.carryOn")}</p>
@@ -103,7 +103,7 @@ export function aheadText(place: Place | null, t: Translate): string {
 
 export function waitText(place: Place | null, t: Translate): string {
   const wait = place?.estimated_wait_s ?? null;
-  if (wait === null) return place === null || place.position === null ? "" : t("waiting.rangeUnknown");
+  if (wait === null) return (place?.position ?? null) === null ? "" : t("waiting.rangeUnknown");
   const low = Math.floor(wait.low / 60);
   const high = Math.max(1, Math.ceil(wait.high / 60));
   if (high <= 1) return t("waiting.soon");
@@ -128,7 +128,7 @@ function Questions({ state }: { state: HelpState }) {
             value={state.answers[question] ?? null}
             options={[
               ...QUESTIONS[question].map((answer) => ({
-                value: answer as string,
+                value: answer,
                 label: t(`question.${question}.${answer}` as "question.scope.all"),
               })),
               { value: "unsure", label: t("question.unsure") },

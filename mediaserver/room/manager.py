@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -20,6 +21,9 @@ from mediaserver.transport.types import TransportState
 
 TICK_S = 0.02
 """Seconds between ticks: how late a NACK may be."""
+
+EMPTY_TICK_S = 0.1
+"""Seconds between ticks while there is no room: then they only show whether the event loop was blocked."""
 
 POLL_SLOTS = 5
 """Ticks per poll of one participant: every 100 ms, spread so that each tick serves a fifth of them."""
@@ -48,6 +52,7 @@ class RoomManager:
         """Told who comes and leaves; they neither raise nor block."""
         self._greeting = greeting
         self._rooms: dict[str, Room] = {}
+        self._occupied = asyncio.Event()
         self._ticks = 0
         self.late_ticks = 0
         """Ticks that came more than 50 ms late: the event loop was blocked."""
@@ -84,6 +89,7 @@ class RoomManager:
                 on_event=self._tell,
             )
             self._rooms[name] = room
+            self._occupied.set()
             self.log.info("room created", room=name, sid=room.sid)
         return room
 
@@ -130,9 +136,12 @@ class RoomManager:
         """The node's media timer; runs until cancelled."""
         next_tick = monotonic()
         while True:
-            next_tick += TICK_S
+            next_tick += TICK_S if self._rooms else EMPTY_TICK_S
             delay = next_tick - monotonic()
-            if delay > 0:
+            if not self._rooms:
+                if await self._until_occupied(delay):
+                    next_tick = monotonic()
+            elif delay > 0:
                 await asyncio.sleep(delay)
             else:
                 await asyncio.sleep(0)
@@ -146,6 +155,14 @@ class RoomManager:
                 self.tick(now)
             except Exception:
                 self.log.exception("tick failed")
+
+    async def _until_occupied(self, delay: float) -> bool:
+        """Until there is a room, at most `delay` seconds; whether there is one."""
+        self._occupied.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._occupied.wait()
+        return bool(self._rooms)
 
     def take_max_lag(self) -> float:
         """The longest delay of a tick since the last call, seconds."""

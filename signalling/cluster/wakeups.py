@@ -31,7 +31,7 @@ PING_INTERVAL_S = 2.0
 """Seconds between questions whether the subscription still lives."""
 RETRY_S = 0.5
 """Seconds between attempts to subscribe."""
-READ_S = 0.5
+READ_S = 1.0
 """Seconds of one read, then other things are looked at."""
 
 EVENTS = "events"

@@ -49,7 +49,7 @@ class EventFeed:
 
     async def run_relay(self) -> None:
         """Number what was committed, for as long as the node runs; an owned task."""
-        with self._wakeups.listen(OUTBOX, poll_s=1.0) as woken:
+        with self._wakeups.listen(OUTBOX) as woken:
             while True:
                 try:
                     published = await self._relay.run_once()

@@ -17,6 +17,7 @@ import structlog
 from signalling.desk.board import Match
 from signalling.desk.commands import Command, TicketDue
 from signalling.desk.errors import Refusal
+from signalling.desk.events import TicketScheduled
 from signalling.desk.model import SYSTEM, TicketId
 from signalling.service.desk_service import DeskService
 from signalling.service.live_board import LiveBoard
@@ -25,18 +26,21 @@ from signalling.store.errors import LeaseLostError, StoreError
 from signalling.store.housekeeping import purge
 from signalling.store.leases import Lease, Leases
 from signalling.store.queries import Queries
+from signalling.store.relay import StoredEvent
 
 LEASE: Final = "desk-leader"
 LEASE_S: Final = 5.0
 """Life of the lease: how long nobody is asked after the leader was killed."""
-RENEW_S: Final = 1.5
+RENEW_S: Final = 2.0
 """Seconds between renewals."""
 CANDIDATE_S: Final = 1.0
 """Seconds between attempts of the others to become leader."""
 AT_ONCE: Final = 8
 """Offers made side by side."""
-LOOK_S: Final = 1.0
-"""Longest pause between looks at what is due: tickets have no place on the board."""
+REST_S: Final = 1.0
+"""Longest pause between looks at the board: some of what is due there follows from opening hours."""
+TICKETS_S: Final = 5.0
+"""Longest pause between looks at tickets in the store, in case their events were missed."""
 FAILED_FOR: Final = timedelta(seconds=0.5)
 """How long a match that did not hold is not tried again: the board is being mended meanwhile."""
 HOUSEKEEPING_S: Final = 600.0
@@ -66,7 +70,8 @@ class DeskLeader:
         self._utc_now = utc_now
         self._lease: Lease | None = None
         self._renewed: float = 0.0
-        self._looked: datetime | None = None
+        self._tickets_at: datetime | None = None
+        """When to look at the tickets that are due; None: now."""
         self._failed: dict[tuple[str, str], datetime] = {}
         """Matches that did not hold, not to be tried again before."""
         self.offers = 0
@@ -96,6 +101,13 @@ class DeskLeader:
             except Exception:
                 _log.exception("a step of the leader failed")
                 await asyncio.sleep(RETRY_S)
+
+    def on_event(self, stored: StoredEvent) -> None:
+        """A promise was made: look at the tickets when it is due."""
+        if stored.type == TicketScheduled.TYPE and self._tickets_at is not None:
+            event = stored.event()
+            assert isinstance(event, TicketScheduled)
+            self._tickets_at = min(self._tickets_at, event.due.at)
 
     async def run_housekeeping(self, database: Database) -> None:
         """While leading, delete what has outlived its use; an owned task."""
@@ -128,7 +140,9 @@ class DeskLeader:
         """Until the board changes or something is due."""
         now = self._utc_now()
         deadline = self._board.next_deadline()
-        patience_s = LOOK_S
+        if self._tickets_at is not None:
+            deadline = min(deadline or self._tickets_at, self._tickets_at)
+        patience_s = REST_S
         if deadline is not None:
             patience_s = min(patience_s, max(0.0, (deadline - now).total_seconds()))
         with contextlib.suppress(TimeoutError):
@@ -142,8 +156,8 @@ class DeskLeader:
         worked = False
         for command in self._board.board.due(now):
             worked |= await self._try(command, lease)
-        if self._looked is None or now - self._looked >= timedelta(seconds=LOOK_S):
-            self._looked = now
+        if self._tickets_at is None or now >= self._tickets_at:
+            self._tickets_at = now + timedelta(seconds=TICKETS_S)
             for due in await self._queries.due(now):
                 if due.stream == "ticket":
                     worked |= await self._try(TicketDue(by=SYSTEM, ticket=TicketId(due.id)), lease)

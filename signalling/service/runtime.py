@@ -121,6 +121,7 @@ class DeskRuntime:
         self.service.on_outcome(self.board.on_outcome)
         self.service.on_outcome(self.conductor.on_outcome)
         self.feed.on_event(self.conductor.on_event)
+        self.feed.on_event(self.leader.on_event)
         control.watch(self.reporter.on_event)
         self.tasks: list[asyncio.Task[None]] = []
         """Owned by the node: one that ends ends the node."""

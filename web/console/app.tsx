@@ -7,13 +7,12 @@ import { preferredLocale } from "../shared/i18n";
 import { loadPreferences, type Preferences, savePreferences } from "../shared/preferences";
 import { parseQuery } from "../shared/query";
 import { type Ambience, AmbienceContext, translator } from "./context";
+import { NONCE } from "./nonce";
 import { SignedIn } from "./signedIn";
 import { browserStorage } from "./storage";
 import { themeOf } from "./theme";
 import { useMedia } from "./useMedia";
 
-/** The nonce that the server put into the page: the only style sheets added later carry it. */
-const NONCE = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
 const DARK = "(prefers-color-scheme: dark)";
 const CALM = "(prefers-reduced-motion: reduce)";
 

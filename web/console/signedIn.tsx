@@ -1,8 +1,10 @@
 import { Spin } from "antd";
+import { LogLevel, setLogLevel } from "livekit-client";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, apiClient, unwrap } from "../shared/api/client";
 import { StaffDesk } from "../shared/desk/desk";
 import type { Preferences } from "../shared/preferences";
+import { parseQuery } from "../shared/query";
 import { type ConsoleSession, type Me, SessionContext, useAmbience } from "./context";
 import { ServerAway } from "./shell/serverAway";
 import { SettingsStore } from "./settings";
@@ -10,33 +12,58 @@ import { Shell } from "./shell/shell";
 import { browserStorage } from "./storage";
 import { SignIn } from "./shell/signIn";
 
+// Every failure of the media has words and a button on the page; the library's own reports are for finding bugs.
+if (!parseQuery(window.location.search).debug) setLogLevel(LogLevel.silent);
+
 /** Where the server is: the console lies in its own folder below it. */
 export const BASE = new URL("../", window.location.href.replace(/[?#].*$/, "")).toString();
+
+/** Whether somebody has signed in on this device: only then is it worth asking who. The cookie itself is out of reach. */
+const SIGNED_IN = "raisehand.console.signedIn";
+
+function remembered(): boolean {
+  try {
+    return browserStorage()?.getItem(SIGNED_IN) === "1";
+  } catch {
+    return true;
+  }
+}
+
+function remember(signedIn: boolean): void {
+  try {
+    browserStorage()?.setItem(SIGNED_IN, signedIn ? "1" : "0");
+  } catch {
+    // Private windows refuse; then everybody is asked.
+  }
+}
 
 type State = { is: "asking" } | { is: "away" } | { is: "out"; expired: boolean } | { is: "in"; me: Me };
 
 /** Whoever is signed in by the session cookie, or the sign-in. */
 export function SignedIn() {
   const { t, preferences } = useAmbience();
-  const [state, setState] = useState<State>({ is: "asking" });
+  const [state, setState] = useState<State>(() => (remembered() ? { is: "asking" } : { is: "out", expired: false }));
   const expired = useCallback(() => setState((now) => (now.is === "in" ? { is: "out", expired: true } : now)), []);
   const api = useMemo(() => apiClient({ base: BASE, token: null, onUnauthenticated: expired }), [expired]);
   const [round, setRound] = useState(0);
 
+  const asking = state.is === "asking";
   useEffect(() => {
+    if (!asking) return undefined;
     let current = true;
     unwrap(api.GET("/v1/me")).then(
       (me) => current && setState({ is: "in", me }),
       (error: unknown) => {
         if (!current) return;
         const out = error instanceof ApiError && (error.status === 401 || error.status === 403);
+        if (out) remember(false);
         setState(out ? { is: "out", expired: false } : { is: "away" });
       },
     );
     return () => {
       current = false;
     };
-  }, [api, round]);
+  }, [api, asking, round]);
 
   const me = state.is === "in" ? state.me : null;
   const wishes = useRef(preferences);
@@ -51,6 +78,7 @@ export function SignedIn() {
       settings: new SettingsStore(browserStorage(), me.id),
       signOut: async () => {
         await unwrap(api.POST("/v1/logout"));
+        remember(false);
         setState({ is: "out", expired: false });
       },
     };
@@ -66,7 +94,18 @@ export function SignedIn() {
       />
     );
   }
-  if (state.is === "out") return <SignIn api={api} expired={state.expired} onSignedIn={(user) => setState({ is: "in", me: user })} />;
+  if (state.is === "out") {
+    return (
+      <SignIn
+        api={api}
+        expired={state.expired}
+        onSignedIn={(user) => {
+          remember(true);
+          setState({ is: "in", me: user });
+        }}
+      />
+    );
+  }
   if (session === null) return <Spin fullscreen description={t("app.loading")} />;
   return (
     <SessionContext.Provider value={session}>

@@ -128,7 +128,7 @@ function OpenCall({ mine, call }: { mine: MyCall; call: Call }) {
           {fresh > 0 && tab !== "chat" ? <span className="rh-badge rh-tab-badge">{fresh}</span> : null}
         </span>
       ),
-      children: <ChatPanel call={call} messages={mine.messages ?? []} visible={tab === "chat"} input={input} />,
+      children: <ChatPanel call={call} messages={mine.messages} visible={tab === "chat"} input={input} />,
     },
     notes: {
       key: "notes",
@@ -186,7 +186,7 @@ function OpenCall({ mine, call }: { mine: MyCall; call: Call }) {
                 <Stage call={call} room={room} snapshot={snapshot} guide={guide} popping={popping} onEnter={() => desk.room(call.id)?.enter()} />
               ) : (
                 <div className="rh-card rh-chat-card">
-                  <ChatPanel call={call} messages={mine.messages ?? []} visible input={input} />
+                  <ChatPanel call={call} messages={mine.messages} visible input={input} />
                 </div>
               )}
               <div className="rh-controls-row">

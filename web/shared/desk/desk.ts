@@ -3,7 +3,7 @@ import { type DeskEvent, EventStream } from "../api/events";
 import { Store } from "../store";
 import { signalUrl } from "../token";
 import { type Agent, type AgentState, type Call, type DeskState, EMPTY_DESK, type Message, type Offer } from "./model";
-import { changeCall, reduce, type Wanted, withAgent, withCall, withMessages, withOffer, withoutOffer } from "./reduce";
+import { changeCall, NOTHING, reduce, type Wanted, withAgent, withCall, withMessages, withOffer, withoutOffer } from "./reduce";
 import { CallRoom, type Media } from "./room";
 
 export interface DeskOptions {
@@ -25,6 +25,8 @@ const GATHER_MS = 40;
 const CONTACTS_MS = 7 * 24 * 3600 * 1000;
 /** A reading that failed is tried again after this pause, in milliseconds. */
 const AGAIN_MS = 1500;
+/** How long an offer's event may take after the agent's, milliseconds. */
+const LISTEN_MS = 250;
 const PAGE = 200;
 /** Longest name of a file that is sent along. */
 const NAME_CHARACTERS = 200;
@@ -42,6 +44,7 @@ export class StaffDesk {
   readonly #gave = new Map<string, Media>();
   #gathering: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
+  #listening: ReturnType<typeof setTimeout> | undefined;
   #stream: EventStream | null = null;
   #ended = false;
 
@@ -92,6 +95,7 @@ export class StaffDesk {
     this.#stream = null;
     clearTimeout(this.#gathering);
     clearTimeout(this.#again);
+    clearTimeout(this.#listening);
     for (const room of this.rooms.values()) room.leave();
     this.rooms.clear();
   }
@@ -144,7 +148,7 @@ export class StaffDesk {
   markSeen(call: string): void {
     this.#become(
       changeCall(this.state.get(), call, (mine) => {
-        const last = mine.messages?.at(-1)?.id ?? null;
+        const last = mine.messages.at(-1)?.id ?? null;
         return last === mine.seen ? mine : { ...mine, seen: last };
       }),
     );
@@ -259,7 +263,7 @@ export class StaffDesk {
     for (const offer of items) {
       const started = Math.min(Date.parse(offer.created_at), Date.now());
       this.#become(withOffer(this.state.get(), offer, started));
-      this.#want({ calls: [], offer, queues: false });
+      this.#want({ ...NOTHING, offer });
     }
   }
 
@@ -294,7 +298,14 @@ export class StaffDesk {
     for (const call of wanted.calls) this.#stale.add(call);
     if (wanted.calls.length > 0) this.#gather();
     if (wanted.offer !== null) void this.#readOffered(wanted.offer);
+    if (wanted.offers) this.#listen();
     if (wanted.queues) void this.refreshQueues().catch(() => undefined);
+  }
+
+  /** The offer's own event usually comes in the same breath; only if it does not is it asked for. */
+  #listen(): void {
+    clearTimeout(this.#listening);
+    this.#listening = setTimeout(() => void this.#readOffers().catch(() => undefined), LISTEN_MS);
   }
 
   async #readOffered(offer: Offer): Promise<void> {
@@ -334,7 +345,7 @@ export class StaffDesk {
       const call = await unwrap(this.api.GET("/v1/calls/{call}", { params: { path: { call: id } } }));
       this.#become(withCall(this.state.get(), call));
       const mine = this.state.get().calls.find((each) => each.id === id);
-      if (mine?.messages === null) await this.#readMessages(id);
+      if (mine?.read === false) await this.#readMessages(id);
     } catch (error) {
       if (this.#ended || (error instanceof ApiError && error.status < 500 && error.status >= 400 && error.status !== 429)) return;
       setTimeout(() => {

@@ -38,8 +38,10 @@ export interface MyCall {
   readonly engagement: Engagement;
   /** null until it was read. */
   readonly call: Call | null;
-  /** Oldest first; null until read. */
-  readonly messages: readonly Message[] | null;
+  /** Oldest first; before `read` only those that came meanwhile. */
+  readonly messages: readonly Message[];
+  /** Whether the messages from before were read. */
+  readonly read: boolean;
   /** Id of the last message that was on the screen. */
   readonly seen: string | null;
 }

@@ -7,10 +7,12 @@ export interface Wanted {
   readonly calls: readonly string[];
   /** An offer of mine whose call is not known yet. */
   readonly offer: Offer | null;
+  /** Something rings that no event told of. */
+  readonly offers: boolean;
   readonly queues: boolean;
 }
 
-const NOTHING: Wanted = { calls: [], offer: null, queues: false };
+export const NOTHING: Wanted = { calls: [], offer: null, offers: false, queues: false };
 
 /** Takes an event over. Pure: what cannot follow from the event alone is named in `Wanted`. */
 export function reduce(state: DeskState, event: DeskEvent, me: string, nowMs: number): [DeskState, Wanted] {
@@ -68,12 +70,16 @@ function pick(data: Partial<Agent>): Partial<Agent> {
 export function withAgent(state: DeskState, agent: Agent, me: string): [DeskState, Wanted] {
   const agents = new Map(state.agents).set(agent.id, agent);
   if (agent.id !== me) return [{ ...state, agents }, NOTHING];
+  // An answer may come after the event that overtook it.
+  const known = state.me?.version ?? null;
+  if (known !== null && agent.version !== null && agent.version < known) return [state, NOTHING];
   const engagements = agent.engagements ?? [];
   const calls = engaged(state.calls, engagements);
   const offered = new Set(engagements.filter((each) => each.state === "offered").map((each) => each.call));
   const ringing = state.ringing.filter((each) => offered.has(each.offer.call));
+  const silent = [...offered].some((call) => !ringing.some((each) => each.offer.call === call));
   const unread = calls.filter((each) => each.call === null).map((each) => each.id);
-  return [{ ...state, agents, me: agent, calls, ringing }, { ...NOTHING, calls: unread }];
+  return [{ ...state, agents, me: agent, calls, ringing }, { ...NOTHING, calls: unread, offers: silent }];
 }
 
 /** The calls of these engagements; what is known of them stays. */
@@ -83,7 +89,7 @@ function engaged(before: readonly MyCall[], engagements: readonly Engagement[]):
     .map((engagement) => {
       const known = before.find((each) => each.id === engagement.call);
       return known === undefined
-        ? { id: engagement.call, engagement, call: null, messages: null, seen: null }
+        ? { id: engagement.call, engagement, call: null, messages: [], read: false, seen: null }
         : { ...known, engagement };
     });
 }
@@ -140,17 +146,15 @@ function messageCreated(state: DeskState, event: DeskEvent): [DeskState, Wanted]
   return [withMessages(state, event.call, [message]), NOTHING];
 }
 
-/** Adds messages to a call's chat, each once, in order of time. */
+/** Adds messages to a call's chat, each once, in order of time. `whole`: all from before are among them. */
 export function withMessages(state: DeskState, call: string, added: readonly Message[], whole = false): DeskState {
   return changeCall(state, call, (mine) => {
-    // Before the first reading there is nothing to add to: reading brings them all.
-    if (mine.messages === null && !whole) return mine;
-    const known = mine.messages ?? [];
+    const known = mine.messages;
     const ids = new Set(known.map((each) => each.id));
     const fresh = added.filter((each) => !ids.has(each.id));
-    if (fresh.length === 0 && mine.messages !== null) return mine;
+    if (fresh.length === 0 && (mine.read || !whole)) return mine;
     const messages = [...known, ...fresh].sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
-    return { ...mine, messages };
+    return { ...mine, messages, read: mine.read || whole };
   });
 }
 
@@ -174,7 +178,7 @@ export function changeCall(state: DeskState, id: string, change: (mine: MyCall) 
 
 /** How many messages of others are below the last one that was seen. */
 export function unread(mine: MyCall, me: string): number {
-  const messages = mine.messages ?? [];
+  const { messages } = mine;
   const seen = mine.seen === null ? -1 : messages.findIndex((each) => each.id === mine.seen);
   return messages.slice(seen + 1).filter((each) => each.author !== me).length;
 }

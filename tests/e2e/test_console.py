@@ -1,0 +1,462 @@
+"""The agent console in a real Chromium: signing in, ringing, talking, handing over, summing up."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import itertools
+import re
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
+
+from loadtest.desk_client import SAMPLE_PASSWORD, DeskClient, Opened
+from loadtest.person import Person
+from loadtest.server import ServerProcess
+from loadtest.waiting import wait_until
+from tests.e2e.conftest import ARTIFACTS, ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+SLOW_MS = 20_000  # for whatever needs a camera, a connection or a key frame first
+RELOAD_S = 3.0  # from the reload to the student's picture; TARGETS
+CONTACTS = 3000
+LONGEST_FRAME_MS = 250  # while scrolling; a page that draws 3,000 rows at once takes seconds
+
+HOSTILE = [
+    wrapper.format(code)
+    for code in ("window.__ran=1", "window['__ran']=1", "top.__ran=1", "alert(1)", "document.title='ran'")
+    for wrapper in (
+        "<script>{}</script>",
+        "<img src=x onerror={}>",
+        "<svg onload={}>",
+        '"><img src=x onerror={}>',
+        "'><svg/onload={}>",
+        "javascript:{}",
+        "<a href=javascript:{}>x</a>",
+        "<iframe srcdoc='<script>parent.{}</script>'>",
+        "<body onload={}>",
+        "</textarea><script>{}</script>",
+        "</title><script>{}</script>",
+        "<details open ontoggle={}>",
+        "<video><source onerror={}>",
+        "<style>@import 'javascript:{}'</style>",
+        "{{{{constructor.constructor('{}')()}}}}",
+        "${{{}}}",
+        "<math><mi xlink:href='javascript:{}'>",
+        "<input autofocus onfocus={}>",
+        "<marquee onstart={}>",
+        "<object data='javascript:{}'>",
+        "<base href='javascript:{}//'>",
+        "<meta http-equiv=refresh content='0;url=javascript:{}'>",
+        "&lt;script&gt;{}&lt;/script&gt;",
+        "\u202e<script>{}</script>\u0000",
+        "`-{}-`",
+        "';{};//",
+        '";{};//',
+        "<!--<script>{}-->",
+        "<x onclick={}>x</x>",
+        "<form><button formaction=javascript:{}>x",
+        "<template><script>{}</script></template>",
+        "<link rel=stylesheet href='data:text/css,x{{behavior:{}}}'>",
+        "data:text/html,<script>{}</script>",
+        "<embed src='javascript:{}'>",
+        "<select autofocus onfocus={}>",
+        "<keygen autofocus onfocus={}>",
+        "<p style='background:url(javascript:{})'>",
+        "%3Cscript%3E{}%3C/script%3E",
+        "\\u003cscript\\u003e{}\\u003c/script\\u003e",
+        "<scr<script>ipt>{}</scr</script>ipt>",
+    )
+]
+"""200 strings that would run something in a page that takes text for markup."""
+
+_numbers = itertools.count(1)
+
+
+class Console:
+    """One agent's page, with whatever the browser complained about."""
+
+    def __init__(self, page: Page, username: str) -> None:
+        self.page = page
+        self.username = username
+        self.complaints: list[str] = []
+        page.on("console", self._complain)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+
+    def _complain(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def control(self, name: str) -> Any:
+        return self.page.locator(f"[data-control={name}]")
+
+    async def sign_in(self) -> None:
+        await self.page.locator("#username").fill(self.username)
+        await self.page.locator("#password").fill(SAMPLE_PASSWORD)
+        await self.page.keyboard.press("Enter")
+        await expect(self.page.locator("[data-readiness]")).to_be_visible(timeout=SLOW_MS)
+
+    async def start(self) -> None:
+        await self.control("start").click()
+        await expect(self.page.locator("[data-state=available]")).to_be_visible()
+
+    async def answer(self) -> None:
+        """Wait for the ring, and press Enter."""
+        await expect(self.page.locator("[data-offer]")).to_be_visible(timeout=SLOW_MS)
+        await self.page.keyboard.press("Enter")
+        await expect(self.page.locator("[data-room=in]")).to_be_visible(timeout=SLOW_MS)
+
+    async def sees(self, source: str = "screen") -> None:
+        """Wait until the student's picture moves on the stage."""
+        await self.page.wait_for_function(
+            """(source) => {
+                const video = document.querySelector(`[data-stage=${source}] .rh-picture video`);
+                const frames = video?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
+                return video?.videoWidth > 0 && frames > 2;
+            }""",
+            arg=source,
+            timeout=SLOW_MS,
+        )
+
+    async def hears(self) -> None:
+        """Wait until some energy is in what the page plays."""
+        await self.page.wait_for_function(
+            """async () => {
+                for (const element of document.querySelectorAll(".rh-sounds audio")) {
+                    const context = new AudioContext();
+                    const analyser = context.createAnalyser();
+                    context.createMediaStreamSource(element.srcObject).connect(analyser);
+                    const samples = new Float32Array(analyser.fftSize);
+                    await new Promise((resolve) => setTimeout(resolve, 300));
+                    analyser.getFloatTimeDomainData(samples);
+                    await context.close();
+                    if (!element.paused && samples.some((sample) => Math.abs(sample) > 0.01)) return true;
+                }
+                return false;
+            }""",
+            timeout=SLOW_MS,
+        )
+
+    async def hang_up(self) -> None:
+        await self.page.keyboard.press("e")
+        await self.control("end-confirm").click()
+
+    async def sum_up(self, notes: str = "") -> None:
+        """Fill in the summary and send it."""
+        await self.page.locator("label:has([data-control=resolved-yes])").click(timeout=SLOW_MS)
+        await self.page.locator("#codes").press("Enter")  # opens
+        await self.page.locator("#codes").press("Enter")  # takes the first
+        await self.page.keyboard.press("Escape")
+        if notes:
+            await self.control("wrapup-notes").fill(notes)
+        await self.control("wrapup-send").click()
+        await expect(self.page.locator("[data-wrapup]")).to_have_count(0, timeout=SLOW_MS)
+
+
+class Stage:
+    """Consoles, students and their clean-up."""
+
+    def __init__(self, server: ServerProcess, browser: Browser, http: aiohttp.ClientSession) -> None:
+        self.server = server
+        self.browser = browser
+        self.http = http
+        self.consoles: list[Console] = []
+        self.students: list[Person] = []
+
+    async def console(self, username: str, *, locale: str = "zh-CN", start: bool = True) -> Console:
+        """A signed-in agent who takes calls."""
+        context = await self.browser.new_context(
+            locale=locale,
+            permissions=["camera", "microphone", "notifications", "clipboard-read", "clipboard-write"],
+            viewport={"width": 1440, "height": 900},
+        )
+        opened = Console(await context.new_page(), username)
+        self.consoles.append(opened)
+        await opened.page.goto(f"{self.server.http_url}/console/")
+        await opened.sign_in()
+        if start:
+            await opened.start()
+        return opened
+
+    def student(self, name: str = "小明", **profile: Any) -> Person:
+        """A new student; nobody has met him before."""
+        identity = f"console-{next(_numbers)}"
+        client = DeskClient.student(self.server.http_url, identity, self.http, name=name, **profile)
+        person = Person("student", 700.0, client)
+        self.students.append(person)
+        return person
+
+    async def call(self, student: Person, **more: Any) -> Opened:
+        """Ask for help and join the room."""
+        asked = {"kind": "video", "topic": "no_sound", "severity": "class_stopping", **more}
+        opened = await student.client.ask(**asked)
+        if opened.media is not None:
+            await student.join(opened.media)
+        return opened
+
+    async def close(self, *, keep_pictures: str | None) -> list[str]:
+        """End everything; returns what the pages complained about."""
+        if keep_pictures is not None:
+            ARTIFACTS.mkdir(exist_ok=True)
+            for console in self.consoles:
+                await console.page.screenshot(path=ARTIFACTS / f"{keep_pictures}-{console.username}.png")
+        service = DeskClient.service(self.server.http_url, self.http)
+        for student in self.students:
+            for call in await service.calls(student=student.identity):
+                if call["state"] not in ("closed", "wrapping"):
+                    await service.end(call["id"])
+            await student.close()
+        for console in self.consoles:
+            client = await DeskClient.login(self.server.http_url, console.username, self.http)
+            for engagement in (await client.get(f"/agents/{console.username}"))["engagements"]:
+                if engagement["state"] == "wrapping":
+                    await client.wrap_up(engagement["call"], codes=["other"], resolved=True)
+            await client.set_state("offline")
+            await console.page.context.close()
+        return [each for console in self.consoles for each in console.complaints]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(
+    server: ServerProcess, browser: Browser, request: pytest.FixtureRequest
+) -> AsyncIterator[Stage]:
+    if not (ROOT / "web/dist/console/index.html").exists():
+        pytest.fail("the web pages are not built: run `make web`")
+    async with aiohttp.ClientSession() as http:
+        made = Stage(server, browser, http)
+        yield made
+        failed = getattr(request.node, "failed_in_call", False)
+        complaints = await made.close(keep_pictures=request.node.name if failed else None)
+    assert not complaints, "\n".join(complaints)
+
+
+async def test_a_call_from_the_ring_to_the_summary(stage: Stage) -> None:
+    chen = await stage.console("chen")
+    he = await stage.console("he", locale="en", start=False)
+    student = stage.student(level="vip", age=12, grade="六年级", class_id="301")
+    ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=17)
+    context = {
+        "class_id": "301",
+        "lesson_ends_at": ends.isoformat(),
+        "answers": {"tried": ["刷新页面", "换耳机"]},
+        "class_stats": {"loss": 0.12},
+    }
+    opened = await stage.call(student, note="老师说话我听不到", context=context)
+    offer = chen.page.locator("[data-offer]")
+    for text in ("小明", "VIP", "六年级 · 301", "听不到声音", "本节还剩 17 分钟", "刷新页面、换耳机"):
+        await expect(offer).to_contain_text(text, timeout=SLOW_MS)
+    await expect(offer).to_contain_text("7 天内第一次联系")
+    await chen.answer()
+
+    # Both hear and see each other.
+    await student.appear()
+    await student.show_screen()
+    await asyncio.gather(
+        chen.sees("screen"),
+        chen.hears(),
+        student.bot.wait_for_sound("chen", timeout_s=20),
+        wait_until(lambda: student.bot.video_of("chen"), "the agent's face", 20),
+    )
+
+    # Chat, both ways.
+    await student.client.write(opened.call["id"], "老师您好")
+    await expect(chen.page.get_by_role("log")).to_contain_text("老师您好")
+    await chen.page.keyboard.press("c")
+    await chen.page.keyboard.type("您好，我来看看")
+    await chen.page.keyboard.press("Enter")
+    await expect(chen.control("message")).to_have_value("")
+    assert (await student.client.messages(opened.call["id"]))[-1]["text"] == "您好，我来看看"
+    await chen.page.keyboard.press("Escape")
+
+    # The line's figures come by themselves.
+    await chen.page.get_by_role("tab", name="线路").click()
+    await expect(chen.page.locator(".rh-measure strong").first).to_have_text(
+        re.compile("bit/s"), timeout=SLOW_MS
+    )
+
+    # Hold: music for the student.
+    since = time.monotonic()
+    await chen.page.keyboard.press("h")
+    await expect(chen.page.locator("[data-banner=held]")).to_be_visible()
+    await student.hears_music({"chen", "he"}, since=since)
+    await chen.page.keyboard.press("h")
+    await expect(chen.page.locator("[data-banner=held]")).to_have_count(0)
+
+    # A reload: back in the call.
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        await chen.page.reload()
+        await chen.sees("screen")
+        took.append(time.monotonic() - began)
+        if took[-1] < RELOAD_S:
+            break
+    print(f"reload -> the student's screen: {', '.join(f'{each:.2f}' for each in took)} s")
+    assert min(took) < RELOAD_S
+    await student.bot.wait_for_sound("chen", timeout_s=20)
+
+    # Warm transfer to a second agent's page.
+    await he.start()
+    await chen.page.keyboard.press("t")
+    await chen.page.locator("[data-agent=he]").click()
+    await chen.control("transfer-note").fill("耳机换过了，是路由器")
+    await chen.control("transfer-send").click()
+    await expect(he.page.locator("[data-offer]")).to_contain_text("耳机换过了，是路由器", timeout=SLOW_MS)
+    await he.answer()
+    await expect(chen.page.locator("[data-transfer=consulting]")).to_be_visible(timeout=SLOW_MS)
+    await chen.control("transfer-complete").click()
+    await expect(he.page.locator("[data-call-state=active]")).to_be_visible(timeout=SLOW_MS)
+    await he.sees("screen")
+    await chen.sum_up("转给何老师")
+    await expect(chen.page.locator("[data-readiness=ready]")).to_be_visible(timeout=SLOW_MS)
+
+    await he.hang_up()
+    await he.sum_up()
+    call = await student.client.call(opened.call["id"])
+    assert call["state"] == "closed"
+
+
+async def test_a_missed_offer_says_what_became_of_it(stage: Stage) -> None:
+    chen = await stage.console("chen", locale="en")
+    student = stage.student("Tom", age=16)
+    opened = await stage.call(student, kind="voice")
+    await expect(chen.page.locator("[data-offer]")).to_be_visible(timeout=SLOW_MS)
+    await student.client.cancel(opened.call["id"])
+    missed = chen.page.locator("[data-missed=withdrawn]")
+    await expect(missed).to_contain_text("You are not in the call.", timeout=SLOW_MS)
+    await missed.get_by_role("button").click()
+    await expect(missed).to_have_count(0)
+
+
+async def test_three_thousand_contacts_stay_smooth(stage: Stage) -> None:
+    chen = await stage.console("chen")
+    student = stage.student("老朋友", age=20)
+    opened = await stage.call(student, kind="voice")
+    await chen.answer()
+    _remember_contacts(stage.server, student.identity, CONTACTS)
+    await chen.page.get_by_role("tab", name="往来").click()
+    history = chen.page.locator("[data-history]")
+    measured = await history.evaluate(
+        """async (box, wanted) => {
+            let longest = 0, rows = 0, last = performance.now(), end = last + 40_000;
+            while (performance.now() < end) {
+                box.scrollTop = Math.min(box.scrollTop + 1500, box.scrollHeight);
+                await new Promise(requestAnimationFrame);
+                const now = performance.now();
+                longest = Math.max(longest, now - last);
+                last = now;
+                rows = Math.max(rows, box.querySelectorAll("li").length);
+                const count = Number(box.dataset.history);
+                if (count >= wanted && box.scrollTop + box.clientHeight >= box.scrollHeight - 2) break;
+            }
+            return { longest, rows, count: Number(box.dataset.history), text: box.innerText.slice(-400) };
+        }""",
+        CONTACTS + 1,
+    )
+    print(
+        f"3,000 contacts: longest frame {measured['longest']:.0f} ms, at most {measured['rows']} rows drawn"
+    )
+    assert measured["count"] == CONTACTS + 1
+    assert "contact 0" in measured["text"]
+    assert measured["rows"] < 80
+    assert measured["longest"] < LONGEST_FRAME_MS
+    await student.client.end(opened.call["id"])
+
+
+def _remember_contacts(server: ServerProcess, student: str, count: int) -> None:
+    """Messages of former days, put where the server keeps them: over the API it would take a minute."""
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    rows = [
+        (
+            f"{student}-{index:05}",
+            student,
+            "student",
+            "wechat",
+            (start + datetime.timedelta(hours=index)).strftime("%Y-%m-%d %H:%M:%S.%f"),
+            f"contact {index} 声音一直断断续续" * (1 + index % 3),
+        )
+        for index in range(count)
+    ]
+    with sqlite3.connect(server.data_dir / "raisehand.sqlite3", timeout=10) as database:
+        database.executemany(
+            "INSERT INTO messages"
+            " (id, student_id, author_id, author_role, channel, at, text, files, staff_only)"
+            " VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, '[]', 0)",
+            rows,
+        )
+
+
+async def test_hostile_strings_run_nothing(stage: Stage) -> None:
+    assert len(HOSTILE) == 200
+    chen = await stage.console("chen")
+    student = stage.student(HOSTILE[1], level="vip", grade=HOSTILE[2], teacher=HOSTILE[3])
+    clean = [each.replace("\u0000", "") for each in HOSTILE]
+    answers = {f"question {number}": text for number, text in enumerate(clean[:60])}
+    transcript = [{"role": text[:60], "text": text} for text in clean[60:120]]
+    context = {
+        "class_id": clean[5][:200],
+        "device": clean[6][:200],
+        "page_url": "https://school.example.org/" + clean[5][:100],
+        "answers": answers | {"tried": clean[:20]},
+        "class_stats": {clean[7][:60]: clean[8]},
+        "transcript": transcript,
+    }
+    opened = await stage.call(student, kind="voice", note=clean[4], context=context)
+    await expect(chen.page.locator("[data-offer]")).to_contain_text(clean[4], timeout=SLOW_MS)
+    await chen.answer()
+    for batch in itertools.batched(clean, 10) if hasattr(itertools, "batched") else _tens(clean):
+        await asyncio.gather(*(student.client.write(opened.call["id"], text) for text in batch))
+    log = chen.page.get_by_role("log")
+    await expect(log.locator("li")).to_have_count(len(HOSTILE), timeout=SLOW_MS)
+    await expect(log).to_contain_text(clean[0])
+    for tab in ("往来", "学生", "记录", "线路"):
+        await chen.page.get_by_role("tab", name=tab).click()
+    await expect(chen.page.locator(".rh-student")).to_contain_text(clean[0])
+    await chen.page.keyboard.press("t")
+    await chen.page.keyboard.press("Escape")
+    found = await chen.page.evaluate(
+        """() => ({
+            ran: window.__ran ?? null,
+            title: document.title,
+            strangers: document.querySelectorAll(
+                "main :is(script, iframe, object, embed, marquee, base, meta, [src=x], [onerror], [onload])"
+            ).length,
+        })"""
+    )
+    assert found["ran"] is None
+    assert "ran" not in found["title"]
+    assert found["strangers"] == 0
+
+
+def _tens(items: list[str]) -> list[list[str]]:
+    return [items[start : start + 10] for start in range(0, len(items), 10)]
+
+
+async def test_signing_in_fails_politely_and_ends_for_good(stage: Stage) -> None:
+    context = await stage.browser.new_context(locale="en")
+    page = await context.new_page()
+    await page.goto(f"{stage.server.http_url}/console/")
+    await page.locator("#username").fill("lin")
+    await page.locator("#password").fill("wrong")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("User name or password is wrong.")
+    await page.locator("#password").fill(SAMPLE_PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("[data-readiness=start]")).to_be_visible(timeout=SLOW_MS)
+    assert await page.evaluate("() => document.cookie") == ""  # the session is out of scripts' reach
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_contain_text("Keyboard shortcuts")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Account and preferences").click()
+    await page.get_by_role("menuitem", name="Sign out").click()
+    await expect(page.locator("#username")).to_be_visible()
+    await page.reload()
+    await expect(page.locator("#username")).to_be_visible()
+    await context.close()

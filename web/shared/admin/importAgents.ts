@@ -51,8 +51,9 @@ const WORD = /^[A-Za-z0-9_.:-]{1,64}$/;
 const LANGUAGE = /^[a-z]{2,3}$/;
 /** Between several values of one cell: people use what is at hand. */
 const SEVERAL = /[;；、|,，\s]+/;
-const YES: ReadonlySet<string> = new Set(["1", "yes", "y", "true", "\u662f"]);
-const NO: ReadonlySet<string> = new Set(["0", "no", "n", "false", "\u5426"]);
+/** The last of each are the Chinese words for yes and no, by their code points. */
+const YES: ReadonlySet<string> = new Set(["1", "yes", "y", "true", String.fromCharCode(0x662f)]);
+const NO: ReadonlySet<string> = new Set(["0", "no", "n", "false", String.fromCharCode(0x5426)]);
 const NAME_CHARACTERS = 200;
 
 /** Bytes as text: UTF-8 with or without mark, else what Chinese Excel writes (GB 18030). */

@@ -81,6 +81,8 @@ export class HelpController {
   #askKey: string | null = null;
   /** What the person wants of the microphone in this call; null: on as soon as it may be. */
   #microphoneWanted: boolean | null = null;
+  /** Between asking for the microphone and having it. */
+  #microphoneTurns = false;
   #cameraWanted = false;
   #inClass = false;
   #closed = false;
@@ -317,8 +319,10 @@ export class HelpController {
   async setMicrophone(on: boolean): Promise<void> {
     const media = this.media.get();
     this.#microphoneWanted = on;
-    if (media === null) return;
+    if (media === null || this.#microphoneTurns) return;
+    this.#microphoneTurns = true;
     const problem = await media.setMicrophone(on);
+    this.#microphoneTurns = false;
     if (problem !== null) {
       this.#microphoneWanted = null;
       this.#dispatch({ type: "microphone", state: microphoneState(problem) });
@@ -718,7 +722,7 @@ export class HelpController {
     const room = this.room.get();
     if (media === null || room?.phase !== "connected" || !room.canPublish || state.phase === "waiting") return;
     const may = state.microphone === "granted" && this.#microphoneWanted !== false;
-    if (may && room.microphone === "off" && !state.microphoneInterrupted) {
+    if (may && room.microphone === "off" && !this.#microphoneTurns && !state.microphoneInterrupted) {
       this.#microphoneWanted = true;
       void this.setMicrophone(true);
     }

@@ -104,9 +104,9 @@ export function reduce(state: HelpState, action: Action): HelpState {
     case "uploading":
       return { ...state, uploading: action.name };
     case "microphone":
-      return { ...state, microphone: action.state };
+      return state.microphone === action.state ? state : { ...state, microphone: action.state };
     case "microphoneSkipped":
-      return { ...state, microphoneSkipped: action.skipped };
+      return state.microphoneSkipped === action.skipped ? state : { ...state, microphoneSkipped: action.skipped };
     case "interrupted":
       return state.microphoneInterrupted === action.on ? state : { ...state, microphoneInterrupted: action.on };
     case "music":
@@ -118,7 +118,7 @@ export function reduce(state: HelpState, action: Action): HelpState {
     case "online":
       return { ...state, online: action.online };
     case "notice":
-      return { ...state, notice: action.notice };
+      return state.notice === action.notice ? state : { ...state, notice: action.notice };
     case "consent":
       return { ...state, consent: action.decision, consentRests: false };
     case "consentRests":

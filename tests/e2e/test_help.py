@@ -12,7 +12,7 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from loadtest.desk_client import DeskClient, Joinable
+from loadtest.desk_client import DeskClient, Joinable, Media
 from loadtest.person import Person
 from loadtest.proxy import TcpProxy
 from loadtest.server import ServerProcess
@@ -31,6 +31,10 @@ NO_MICROPHONE = """
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("none", "NotFoundError"));
     navigator.permissions.query = () => Promise.resolve({ state: "prompt" });
 """
+REFUSED = """
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+    navigator.permissions.query = () => Promise.resolve({ state: "denied" });
+"""
 _numbers = itertools.count(1)
 
 
@@ -43,7 +47,6 @@ class Student(Protocol):
         *,
         base: str = "",
         phone: bool = True,
-        permissions: tuple[str, ...] = ("camera", "microphone"),
         script: str = "",
         locale: str = "en-GB",
         expected: tuple[str, ...] = (),
@@ -112,13 +115,12 @@ async def student(
         *,
         base: str = "",
         phone: bool = True,
-        permissions: tuple[str, ...] = ("camera", "microphone"),
         script: str = "",
         locale: str = "en-GB",
         expected: tuple[str, ...] = (),
     ) -> Page:
         context = await browser.new_context(
-            permissions=list(permissions),
+            permissions=["camera", "microphone"],
             viewport=PHONE if phone else {"width": 1280, "height": 800},  # type: ignore[arg-type]
             has_touch=phone,
             is_mobile=phone,
@@ -234,7 +236,7 @@ async def test_the_whole_way_on_a_phone(
 
 
 async def test_a_refused_microphone_has_ways_on(student: Student, agent: Agent) -> None:
-    page = await student(help_path(), permissions=())
+    page = await student(help_path(), script=REFUSED)
     await ask(page)
     card = page.locator("[data-card=microphone-denied]")
     await expect(card).to_be_visible()
@@ -275,6 +277,7 @@ async def test_reloading_in_every_state(student: Student, agent: Agent) -> None:
     await expect(page.locator("[data-choice=question-who] [data-value=everyone]")).to_have_attribute(
         "aria-checked", "true"
     )
+    await page.wait_for_timeout(1000)  # what was tapped just before the reload is sent again
     await agent.person.client.set_state("available")
     joined = await agent.take()
     assert joined.call["context"]["answers"] == {"who": "everyone"}
@@ -445,9 +448,10 @@ async def test_typing_first_then_talking(student: Student, agent: Agent) -> None
     assert joined.media is None
     await expect(page.get_by_text("Chatting with 陈老师")).to_be_visible(timeout=SLOW_MS)
     await page.locator("[data-action=upgrade-voice]").click()
-    media = await agent.person.client.post(f"/calls/{joined.call['id']}/media")
-    assert media["media"]["token"]
     await expect(shown(page, "call")).to_be_visible(timeout=SLOW_MS)
+    answer = await agent.person.client.post(f"/calls/{joined.call['id']}/media")
+    await agent.person.join(Media(answer["media"]["url"], answer["media"]["token"]))
+    await agent.person.bot.wait_for_sound(joined.student["id"], timeout_s=15)
     await hang_up(page)
 
 

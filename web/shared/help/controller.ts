@@ -148,6 +148,8 @@ export class HelpController {
     if (this.#remembered.microphoneSkipped) this.#dispatch({ type: "microphoneSkipped", skipped: true });
     this.#openStream();
     this.#dispatch({ type: "read", call, self: this.self });
+    // What was tapped just before the reload may not have been sent.
+    if (open && Object.keys(this.state.get().answers).length > 0) this.#describeSoon();
     await this.#readMessages();
     if (this.state.get().phase === "waiting") await this.#readPlace();
     if (this.state.get().phase === "callback") await this.#readPromise();
@@ -211,6 +213,7 @@ export class HelpController {
     this.#describeSoon();
   }
 
+  /** Taps come one after the other: they are sent together. */
   #describeSoon(): void {
     clearTimeout(this.#describeTimer);
     this.#describeTimer = setTimeout(() => {

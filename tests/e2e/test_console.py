@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import itertools
 import re
@@ -14,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, expect
+from playwright.async_api import Browser, CDPSession, ConsoleMessage, Page, expect
 
 from loadtest.desk_client import SAMPLE_PASSWORD, DeskClient, Opened
 from loadtest.person import Person
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 SLOW_MS = 20_000  # for whatever needs a camera, a connection or a key frame first
 RELOAD_S = 3.0  # from the reload to the student's picture; TARGETS
 CONTACTS = 3000
-LONGEST_FRAME_MS = 250  # while scrolling; a page that draws 3,000 rows at once takes seconds
+FRAME_CPU_MS = 40  # of the page's thread for one step of scrolling, on a slow machine; all rows take seconds
 
 HOSTILE = [
     wrapper.format(code)
@@ -343,31 +344,37 @@ async def test_three_thousand_contacts_stay_smooth(stage: Stage) -> None:
     _remember_contacts(stage.server, student.identity, CONTACTS)
     await chen.page.get_by_role("tab", name="往来").click()
     history = chen.page.locator("[data-history]")
+    devtools = await chen.page.context.new_cdp_session(chen.page)
+    await devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = await _thread_s(devtools)
     measured = await history.evaluate(
         """async (box, wanted) => {
-            let longest = 0, rows = 0, last = performance.now(), end = last + 40_000;
+            let frames = 0, rows = 0, end = performance.now() + 40_000;
             while (performance.now() < end) {
                 box.scrollTop = Math.min(box.scrollTop + 1500, box.scrollHeight);
                 await new Promise(requestAnimationFrame);
-                const now = performance.now();
-                longest = Math.max(longest, now - last);
-                last = now;
+                frames += 1;
                 rows = Math.max(rows, box.querySelectorAll("li").length);
                 const count = Number(box.dataset.history);
                 if (count >= wanted && box.scrollTop + box.clientHeight >= box.scrollHeight - 2) break;
             }
-            return { longest, rows, count: Number(box.dataset.history), text: box.innerText.slice(-400) };
+            return { frames, rows, count: Number(box.dataset.history), text: box.innerText.slice(-400) };
         }""",
         CONTACTS + 1,
     )
-    print(
-        f"3,000 contacts: longest frame {measured['longest']:.0f} ms, at most {measured['rows']} rows drawn"
-    )
+    spent_ms = (await _thread_s(devtools) - before) * 1000 / measured["frames"]
+    print(f"3,000 contacts: {spent_ms:.1f} ms of CPU a frame, at most {measured['rows']} rows drawn")
     assert measured["count"] == CONTACTS + 1
     assert "contact 0" in measured["text"]
     assert measured["rows"] < 80
-    assert measured["longest"] < LONGEST_FRAME_MS
+    assert spent_ms < FRAME_CPU_MS
     await student.client.end(opened.call["id"])
+
+
+async def _thread_s(devtools: CDPSession) -> float:
+    """CPU seconds that the page's main thread has spent."""
+    metrics = (await devtools.send("Performance.getMetrics"))["metrics"]
+    return next(float(each["value"]) for each in metrics if each["name"] == "TaskDuration")
 
 
 def _remember_contacts(server: ServerProcess, student: str, count: int) -> None:
@@ -411,10 +418,12 @@ async def test_hostile_strings_run_nothing(stage: Stage) -> None:
     opened = await stage.call(student, kind="voice", note=clean[4], context=context)
     await expect(chen.page.locator("[data-offer]")).to_contain_text(clean[4], timeout=SLOW_MS)
     await chen.answer()
-    for batch in itertools.batched(clean, 10) if hasattr(itertools, "batched") else _tens(clean):
-        await asyncio.gather(*(student.client.write(opened.call["id"], text) for text in batch))
+    for text in clean:
+        await student.client.write(opened.call["id"], text)
     log = chen.page.get_by_role("log")
-    await expect(log.locator("li")).to_have_count(len(HOSTILE), timeout=SLOW_MS)
+    with contextlib.suppress(AssertionError):  # the next line says which ones are missing
+        await expect(log.locator("li")).to_have_count(len(HOSTILE), timeout=SLOW_MS)
+    assert await log.locator(".rh-line-text").all_text_contents() == clean
     await expect(log).to_contain_text(clean[0])
     for tab in ("往来", "学生", "记录", "线路"):
         await chen.page.get_by_role("tab", name=tab).click()
@@ -433,10 +442,6 @@ async def test_hostile_strings_run_nothing(stage: Stage) -> None:
     assert found["ran"] is None
     assert "ran" not in found["title"]
     assert found["strangers"] == 0
-
-
-def _tens(items: list[str]) -> list[list[str]]:
-    return [items[start : start + 10] for start in range(0, len(items), 10)]
 
 
 async def test_signing_in_fails_politely_and_ends_for_good(stage: Stage) -> None:

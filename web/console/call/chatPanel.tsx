@@ -193,7 +193,7 @@ function Composer({ call, input }: { call: Call; input: RefObject<TextAreaRef | 
       <Input.TextArea
         ref={input}
         value={text}
-        autoSize={{ minRows: 2, maxRows: 6 }}
+        rows={2} className="rh-grow"
         maxLength={MAXIMUM_CHAT_LENGTH}
         placeholder={t(staffOnly ? "chat.placeholder.staff" : "chat.placeholder")}
         aria-label={t(staffOnly ? "chat.placeholder.staff" : "chat.placeholder")}

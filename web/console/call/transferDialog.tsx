@@ -87,7 +87,7 @@ function Content({ call, onClose }: { call: Call; onClose: () => void }) {
         <Input.TextArea
           value={note}
           maxLength={NOTE_CHARACTERS}
-          autoSize={{ minRows: 3, maxRows: 6 }}
+          rows={3} className="rh-grow"
           placeholder={t("transfer.note.hint")}
           data-control="transfer-note"
           onChange={(event) => setNote(event.target.value)}

@@ -3,7 +3,7 @@ import { type DeskEvent, EventStream } from "../api/events";
 import { Store } from "../store";
 import { signalUrl } from "../token";
 import { type Agent, type AgentState, type Call, type DeskState, EMPTY_DESK, type Message, type Offer } from "./model";
-import { changeCall, NOTHING, reduce, type Wanted, withAgent, withCall, withMessages, withOffer, withoutOffer } from "./reduce";
+import { changeCall, NOTHING, reduce, type Wanted, withAgent, withAnswered, withCall, withMessages, withOffer, withoutOffer, withoutUnsure } from "./reduce";
 import { CallRoom, type Media } from "./room";
 
 export interface DeskOptions {
@@ -275,21 +275,16 @@ export class StaffDesk {
 
   /** The call is ours from this moment, before the event says so. */
   #engage(call: Call): void {
-    const { me } = this.state.get();
-    if (me !== null && !this.state.get().calls.some((each) => each.id === call.id)) {
-      const mine = call.participants.find((each) => each.identity === me.id);
-      const engagement = {
-        call: call.id,
-        kind: call.kind,
-        role: mine?.role ?? "primary",
-        state: "assigned",
-        since: new Date().toISOString(),
-        until: null,
-      };
-      const others = (me.engagements ?? []).filter((each) => each.call !== call.id);
-      const [next] = withAgent(this.state.get(), { ...me, engagements: [...others, engagement] }, me.id);
-      this.#become(withCall(next, call));
-    } else this.#become(withCall(this.state.get(), call));
+    const own = call.participants.find((each) => each.identity === this.options.me.id);
+    const answered = withAnswered(this.state.get(), {
+      call: call.id,
+      kind: call.kind,
+      role: own?.role ?? "primary",
+      state: "assigned",
+      since: new Date().toISOString(),
+      until: null,
+    });
+    this.#become(withCall(answered, call));
     this.#stale.add(call.id);
     this.#gather();
   }
@@ -344,6 +339,9 @@ export class StaffDesk {
     try {
       const call = await unwrap(this.api.GET("/v1/calls/{call}", { params: { path: { call: id } } }));
       this.#become(withCall(this.state.get(), call));
+      if (!call.participants.some((each) => each.identity === this.options.me.id)) {
+        this.#become(withoutUnsure(this.state.get(), id));
+      }
       const mine = this.state.get().calls.find((each) => each.id === id);
       if (mine?.read === false) await this.#readMessages(id);
     } catch (error) {
@@ -398,6 +396,9 @@ export class StaffDesk {
         devices: () => this.options.devices?.() ?? {},
         camera: () => video && (this.options.camera?.() ?? true),
         quiet: () => this.listening.has(id),
+        check: async () => {
+          await this.#readMe();
+        },
         onExpelled: () => {
           void this.#read();
         },

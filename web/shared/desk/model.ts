@@ -36,6 +36,8 @@ export interface Missed {
 export interface MyCall {
   readonly id: string;
   readonly engagement: Engagement;
+  /** Whether our own row says so, too; until then it is ours because we answered it. */
+  readonly sure: boolean;
   /** null until it was read. */
   readonly call: Call | null;
   /** Oldest first; before `read` only those that came meanwhile. */

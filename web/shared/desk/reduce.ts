@@ -84,14 +84,30 @@ export function withAgent(state: DeskState, agent: Agent, me: string): [DeskStat
 
 /** The calls of these engagements; what is known of them stays. */
 function engaged(before: readonly MyCall[], engagements: readonly Engagement[]): readonly MyCall[] {
-  return engagements
-    .filter((each) => each.state !== "offered")
-    .map((engagement) => {
-      const known = before.find((each) => each.id === engagement.call);
-      return known === undefined
-        ? { id: engagement.call, engagement, call: null, messages: [], read: false, seen: null }
-        : { ...known, engagement };
-    });
+  const taken = engagements.filter((each) => each.state !== "offered");
+  // What was just answered is ours, though an event from before the answer may come after it.
+  const unsure = before.filter((each) => !each.sure && !taken.some((one) => one.call === each.id));
+  const calls = taken.map((engagement) => {
+    const known = before.find((each) => each.id === engagement.call);
+    return known === undefined ? newCall(engagement, true) : { ...known, engagement, sure: true };
+  });
+  return [...calls, ...unsure];
+}
+
+function newCall(engagement: Engagement, sure: boolean): MyCall {
+  return { id: engagement.call, engagement, sure, call: null, messages: [], read: false, seen: null };
+}
+
+/** Answered: the call is ours before our row says so. */
+export function withAnswered(state: DeskState, engagement: Engagement): DeskState {
+  if (state.calls.some((each) => each.id === engagement.call)) return state;
+  return { ...state, calls: [...state.calls, newCall(engagement, false)] };
+}
+
+/** Not ours after all. */
+export function withoutUnsure(state: DeskState, call: string): DeskState {
+  const calls = state.calls.filter((each) => each.sure || each.id !== call);
+  return calls.length === state.calls.length ? state : { ...state, calls };
 }
 
 function offerCreated(state: DeskState, event: DeskEvent, me: string, nowMs: number): [DeskState, Wanted] {

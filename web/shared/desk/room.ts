@@ -33,6 +33,8 @@ export interface CallRoomOptions {
   readonly camera: () => boolean;
   /** Whether to enter with microphone and camera closed: a supervisor who only listens. */
   readonly quiet?: () => boolean;
+  /** Learns anew which calls are ours; one that is not any more is left. */
+  readonly check: () => Promise<void>;
   /** The server says that this person no longer belongs to the call. */
   readonly onExpelled: () => void;
 }
@@ -136,7 +138,13 @@ export class CallRoom {
     this.#become("cut", null);
     const pause = PAUSES_MS[Math.min(this.#tries, PAUSES_MS.length - 1)] ?? 0;
     this.#tries += 1;
-    this.#timer = setTimeout(() => this.enter(), pause);
+    this.#timer = setTimeout(() => {
+      // Somebody put out of the room usually has no call any more: the event that says so may still be on its way.
+      void this.options
+        .check()
+        .catch(() => undefined)
+        .then(() => this.enter());
+    }, pause);
   }
 
   #become(is: RoomState["is"], session: CallSession | null): void {

@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from mediaserver.room.control import RoomControl
+from signalling.api.admission import Admission, LoginLock
 from signalling.api.attention import Attention
 from signalling.api.event_views import EventTexts, People
 from signalling.api.identity import Authenticator
 from signalling.api.keys import KeyRing
-from signalling.api.limits import Concurrency, Lockout, Rate, RateLimiter
+from signalling.api.limits import Concurrency, Lockout, Rate
 from signalling.api.passwords import Passwords
 from signalling.api.roles import Role
+from signalling.cluster.connection import RedisConnection
+from signalling.cluster.limits import RateLimiter as SharedLimiter
+from signalling.cluster.limits import SharedLockout
 from signalling.errors import ConfigurationError
 from signalling.livekit.server import client_address, parse_networks
 from signalling.service.desk_service import DeskService
@@ -47,6 +51,18 @@ class ApiClock:
     utc_now: Callable[[], datetime.datetime] = _utc_now
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterLimits:
+    """Limits that hold for all nodes together."""
+
+    limits: SharedLimiter
+    redis: RedisConnection
+
+    def lockout(self, like: Lockout) -> SharedLockout:
+        """Failed logins of all nodes, by the rules of a node's own."""
+        return SharedLockout(self.redis, allowed=like.allowed, first_s=like.first_s, longest_s=like.longest_s)
+
+
 @dataclass
 class Api:
     """Everything a handler may use; one per node."""
@@ -71,6 +87,8 @@ class Api:
     clock: ApiClock = field(default_factory=ApiClock)
     version: str = "0"
     node_id: str = ""
+    cluster: ClusterLimits | None = None
+    """What counts for all nodes together; None when this one is alone."""
     draining: Callable[[], bool] = lambda: False
     """Whether new calls are refused."""
     openapi: str | None = None
@@ -78,9 +96,11 @@ class Api:
 
     def __post_init__(self) -> None:
         api = self.settings.api
-        self.requests = RateLimiter(Rate(api.requests_per_s, api.request_burst))
-        self.logins = RateLimiter(Rate(api.logins_per_minute / 60, api.logins_per_minute))
-        self.presses = RateLimiter(Rate(api.presses_per_minute / 60, api.presses_per_minute))
+        shared = self.cluster.limits if self.cluster is not None else None
+        # Requests are what one node has to bear; presses and logins are what people do, wherever they do it.
+        self.requests = Admission("requests", Rate(api.requests_per_s, api.request_burst), None)
+        self.logins = Admission("logins", Rate(api.logins_per_minute / 60, api.logins_per_minute), shared)
+        self.presses = Admission("presses", Rate(api.presses_per_minute / 60, api.presses_per_minute), shared)
         self.streams = Concurrency(api.event_streams_per_actor)
         self.closing = asyncio.Event()
         """The server ends: event streams shall, too."""
@@ -89,7 +109,8 @@ class Api:
         self.attention = Attention(self.people)
         self.feed.on_event(self.people.learn)
         self.feed.on_event(self.attention.on_event)
-        self.lockout = Lockout(api.failed_logins, api.lockout_s)
+        lockout = Lockout(api.failed_logins, api.lockout_s)
+        self.lockout = LoginLock(lockout, self.cluster.lockout(lockout) if self.cluster is not None else None)
         self.signing_key = next(iter(self.settings.secrets.items()))
         """Key and secret of what this server mints itself."""
         self.keys = KeyRing(

@@ -133,8 +133,8 @@ class Gate:
                 raise Problem("unauthenticated", "send `Authorization: Bearer <token>`, or log in")
             actor = found or NOBODY
             who = f"{actor.role}:{actor.id}" if found else "address:" + self._api.address_of(request)
-        if not self._api.requests.allow(who, self._api.clock.monotonic()):
-            raise Problem("rate_limited", retry_after_s=self._api.requests.retry_after_s)
+        if wait_s := await self._api.requests.wait_s(who, self._api.clock.monotonic()):
+            raise Problem("rate_limited", retry_after_s=wait_s)
         if actor is not NOBODY and actor.role not in route.roles:
             raise Problem("forbidden", f"the role {actor.role.value} may not do this")
         return actor

@@ -52,9 +52,9 @@ class Lockout:
         *,
         remembered: int = REMEMBERED,
     ) -> None:
-        self._allowed = allowed
-        self._first_s = first_s
-        self._longest_s = longest_s
+        self.allowed = self._allowed = allowed
+        self.first_s = self._first_s = first_s
+        self.longest_s = self._longest_s = longest_s
         self._remembered = remembered
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 

@@ -80,6 +80,11 @@ def rate_limit(limit: str, who: str) -> Key:
     return Key(f"{PREFIX}limit:{_plain(limit)}:{who}", RATE_LIMIT_S)
 
 
+def lockout(who: str, longest_s: float) -> Key:
+    """Hash of failed logins (count, until); forgotten when it would be forgiven anyway."""
+    return Key(f"{PREFIX}lockout:{who}", 2 * longest_s)
+
+
 def wakeup(topic: str) -> Channel:
     """Channel: something changed, look into the database. Messages are not kept."""
     return Channel(f"{PREFIX}wake:{topic}")

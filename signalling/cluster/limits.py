@@ -6,6 +6,7 @@ nobody is refused for Redis' sake.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import OrderedDict
@@ -33,6 +34,33 @@ if level >= cost then level = level - cost else wait = math.ceil((cost - level) 
 redis.call('HSET', KEYS[1], 'level', string.format('%.6f', level), 'at', string.format('%.0f', now))
 redis.call('PEXPIRE', KEYS[1], math.min(tonumber(ARGV[4]), math.ceil(burst * 1000 / rate) + 1000))
 return wait
+"""
+)
+
+
+# Counts one failure; `closed` is what it closes the key for, doubling with each further one.
+_FAIL = Script(
+    """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local allowed, first, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local old = redis.call('HMGET', KEYS[1], 'count', 'until')
+local count, closed_until = tonumber(old[1]) or 0, tonumber(old[2]) or 0
+if closed_until > 0 and now - closed_until > longest then count = 0 end
+count = count + 1
+local closed = 0
+if count >= allowed then closed = math.min(longest, first * 2 ^ (count - allowed)) end
+redis.call('HSET', KEYS[1], 'count', count, 'until', string.format('%.0f', now + closed))
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return closed
+"""
+)
+
+_CLOSED = Script(
+    """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return math.max(0, (tonumber(redis.call('HGET', KEYS[1], 'until')) or 0) - now)
 """
 )
 
@@ -80,6 +108,36 @@ class RateLimiter:
         except RedisAwayError:
             return self._local.take(limit, who, cost)
         return Verdict(wait_ms == 0, wait_ms / 1000)
+
+
+class SharedLockout:
+    """Failed logins counted for all nodes together; while Redis is away nothing is known here."""
+
+    def __init__(self, redis: RedisConnection, *, allowed: int, first_s: float, longest_s: float) -> None:
+        self._redis = redis
+        self._allowed = allowed
+        self._first_s = first_s
+        self._longest_s = longest_s
+
+    async def remaining_s(self, who: str) -> float:
+        """Seconds the key is still closed; 0 when it is open, or nobody can say."""
+        try:
+            left_ms = await self._redis.run(_CLOSED, [keys.lockout(who, self._longest_s).name], [])
+        except RedisAwayError:
+            return 0.0
+        return float(left_ms) / 1000
+
+    async def failed(self, who: str) -> None:
+        """Count one failure."""
+        key = keys.lockout(who, self._longest_s)
+        limits = [self._allowed, round(self._first_s * 1000), round(self._longest_s * 1000), key.life_ms]
+        with contextlib.suppress(RedisAwayError):
+            await self._redis.run(_FAIL, [key.name], limits)
+
+    async def succeeded(self, who: str) -> None:
+        """Forget the failures."""
+        with contextlib.suppress(RedisAwayError):
+            await self._redis.call("DEL", keys.lockout(who, self._longest_s).name)
 
 
 class LocalLimiter:

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from mediaserver.room.control import RoomControl
-from signalling.api.context import Api
+from signalling.api.context import Api, ClusterLimits
 from signalling.api.gate import Gate
 from signalling.api.passwords import Passwords
 from signalling.api.routes import ROUTES
@@ -118,6 +118,7 @@ class DeskRuntime:
             node_id=node_id,
         )
         self._gate = Gate(self.api, ROUTES)
+            cluster=ClusterLimits(cluster.limits, cluster.redis) if settings.redis else None,
         self.service.on_outcome(self.board.on_outcome)
         self.service.on_outcome(self.conductor.on_outcome)
         self.feed.on_event(self.conductor.on_event)

@@ -77,8 +77,8 @@ async def ask(api: Api, asked: Asked[r.AskForHelp, NoQuery]) -> Reply:
     if api.draining():
         raise Problem("draining", retry_after_s=1)
     body, student = asked.body, _student(asked)
-    if not api.presses.allow(student.id, api.clock.monotonic()):
-        raise Problem("rate_limited", "pressed too often", retry_after_s=api.presses.retry_after_s)
+    if wait_s := await api.presses.wait_s(student.id, api.clock.monotonic()):
+        raise Problem("rate_limited", "pressed too often", retry_after_s=wait_s)
     await api.topics.current()  # for the advice in the answer
     context = body.context
     command = c.OpenCall(

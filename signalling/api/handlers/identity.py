@@ -53,11 +53,11 @@ async def log_in(api: Api, asked: Asked[Login, NoQuery]) -> Reply:
     """Check the password; every failure looks and takes the same."""
     address = api.address_of(asked.http)
     now = api.clock.monotonic()
-    if not api.logins.allow(address, now):
-        raise Problem("rate_limited", "too many logins", retry_after_s=api.logins.retry_after_s)
+    if wait_s := await api.logins.wait_s(address, now):
+        raise Problem("rate_limited", "too many logins", retry_after_s=wait_s)
     username = asked.body.username.casefold()
     key = f"{username}|{address}"
-    if closed_s := api.lockout.remaining_s(key, now):
+    if closed_s := await api.lockout.remaining_s(key, now):
         raise Problem("locked_out", retry_after_s=closed_s)
     account = await api.accounts.account(username)
     usable = account is not None and not account.disabled
@@ -66,9 +66,9 @@ async def log_in(api: Api, asked: Asked[Login, NoQuery]) -> Reply:
         asked.body.password.get_secret_value(),
     )
     if account is None or not good:
-        api.lockout.failed(key, now)
+        await api.lockout.failed(key, now)
         raise Problem("bad_credentials")
-    api.lockout.succeeded(key)
+    await api.lockout.succeeded(key)
     token = new_staff_token()
     created_at = api.clock.utc_now()
     expires_at = created_at + datetime.timedelta(hours=api.settings.api.session_hours)

@@ -20,6 +20,7 @@ from signalling.livekit.roomservice import RoomService
 from signalling.livekit.server import SignalServer
 from signalling.metrics import make_registry
 from signalling.pages import CSP, FRAME_OPTIONS, SECURITY_HEADERS, Pages, pages_directory
+from signalling.service.metrics import DeskCollector
 from signalling.service.samples import STUDENTS
 from signalling.settings import DEVELOPMENT_KEYS, Settings
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mediaserver.room.control import RoomControl
     from mediaserver.room.manager import RoomManager
     from mediaserver.transport.front import MediaFront
-    from signalling.service.runtime import DeskRuntime
+from signalling.service.runtime import DeskRuntime
 
 DEV_TOKEN_TTL_S = 6 * 3600
 HSTS = "max-age=31536000"
@@ -58,6 +59,7 @@ def create_app(
     app.on_shutdown.append(desk.end_streams)
     registry = make_registry(front, rooms, signal)
     registry.register(desk.cluster.collector())
+    registry.register(DeskCollector(desk.service, desk.leader, desk.board))
     app.add_routes(list(HealthRoutes(rooms, signal, registry).routes()))
     if settings.dev:
         app.add_routes(list(DevelopmentRoutes(settings, local_authority).routes()))

@@ -76,6 +76,8 @@ class DeskLeader:
         """Matches that did not hold, not to be tried again before."""
         self.offers = 0
         """Offers made since the start."""
+        self.failed_matches = 0
+        """Matches since the start that no longer held when they were tried."""
 
     @property
     def leads(self) -> bool:
@@ -184,6 +186,7 @@ class DeskLeader:
             await self._service.execute(match.command(), lease=lease)
         except Refusal as refusal:  # the board was behind
             _log.info("a match no longer holds", call=match.call, agent=match.agent, code=refusal.code)
+            self.failed_matches += 1
             self._board.suspect(match.call, match.agent)
             self._failed[match.call, match.agent] = self._utc_now() + FAILED_FOR
             return False

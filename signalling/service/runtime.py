@@ -34,6 +34,7 @@ from signalling.errors import ConfigurationError
 from signalling.service.census import RoomCensus, expected
 from signalling.service.desk_service import DeskService
 from signalling.service.feed import EventFeed
+from signalling.service.file_keeper import FileKeeper
 from signalling.service.leader import DeskLeader
 from signalling.service.live_board import LiveBoard
 from signalling.service.lookups import Lookups
@@ -92,6 +93,7 @@ class DeskRuntime:
         )
         self.rooms = ClusterRoomControl(control, cluster)
         self.presence = ConsolePresence(cluster.presence, self.service, self._talks, grace_s=GRACE_S)
+        self.files = FileKeeper(Files(database), settings.data_dir, _utc_now)
         self.passwords = Passwords()
         self.accounts = Accounts(database)
         self.topics = TopicList(StoredTopics(database))
@@ -116,9 +118,9 @@ class DeskRuntime:
             presence=self.presence,
             version=_version(),
             node_id=node_id,
+            cluster=ClusterLimits(cluster.limits, cluster.redis) if settings.redis else None,
         )
         self._gate = Gate(self.api, ROUTES)
-            cluster=ClusterLimits(cluster.limits, cluster.redis) if settings.redis else None,
         self.service.on_outcome(self.board.on_outcome)
         self.service.on_outcome(self.conductor.on_outcome)
         self.feed.on_event(self.conductor.on_event)
@@ -172,6 +174,7 @@ class DeskRuntime:
             ("board", self.board.run()),
             ("desk leader", self.leader.run()),
             ("housekeeping", self.leader.run_housekeeping(self.database)),
+            ("file keeper", self.files.run()),
             ("room reports", self.reporter.run()),
         ):
             self._own(name, work)

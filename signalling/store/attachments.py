@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from signalling.store.engine import Database
-from signalling.store.tables import class_stats, files
+from signalling.store.tables import class_stats, files, messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,22 @@ class Files:
         async with self._database.read() as connection:
             rows = await connection.execute(statement.order_by(files.c.created_at, files.c.id))
             return [StoredFile(**row._mapping) for row in rows]
+
+    async def known(self, ids: Collection[str]) -> set[str]:
+        """Those of `ids` that are files."""
+        statement = sa.select(files.c.id).where(files.c.id.in_(sorted(ids)))
+        async with self._database.read() as connection:
+            return {row.id for row in await connection.execute(statement)}
+
+    async def never_sent(self, since: datetime.datetime, until: datetime.datetime) -> list[StoredFile]:
+        """Files uploaded in that time that no message of their call names."""
+        uploaded = sa.select(files).where(files.c.created_at >= since, files.c.created_at < until)
+        async with self._database.read() as connection:
+            found = [StoredFile(**row._mapping) for row in await connection.execute(uploaded)]
+            calls = {file.call_id for file in found if file.call_id is not None}
+            said = sa.select(messages.c.files).where(messages.c.call_id.in_(sorted(calls)))
+            sent = {each["id"] for row in await connection.execute(said) for each in row.files or ()}
+        return [file for file in found if file.id not in sent]
 
     async def forget(self, file_id: str) -> bool:
         """Forget a file whose bytes were deleted; whether it was known."""

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { Navigate, NavLink, Route, Routes } from "react-router";
 import { useT } from "../context";
 import { AccountsPage } from "./accounts";
+import "../styles/desk.css";
 import "./admin.css";
 import { AgentsPage } from "./agents";
 import { AuditPage } from "./audit";

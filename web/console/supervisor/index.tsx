@@ -124,11 +124,15 @@ function Hands({ floor, onOpen, join }: { floor: Floor; onOpen: (call: string) =
             type="warning"
             showIcon
             data-hand={call.id}
-            title={t("supervisor.hand.title", { agent: agents.get(agent)?.name ?? agent })}
-            description={[
-              note === "" ? t("supervisor.hand.none") : note,
-              t("supervisor.hand.about", { student: call.student?.name ?? "", topic: topicName(t, call.topic) }),
-            ].join(" · ")}
+            title={
+              <>
+                <strong>{t("supervisor.hand.title", { agent: agents.get(agent)?.name ?? agent })}</strong>{" "}
+                {[
+                  note === "" ? t("supervisor.hand.none") : note,
+                  t("supervisor.hand.about", { student: call.student?.name ?? "", topic: topicName(t, call.topic) }),
+                ].join(" · ")}
+              </>
+            }
             action={
               <span className="rh-row">
                 <Button size="small" onClick={() => onOpen(call.id)}>

@@ -63,9 +63,16 @@ class Evening:
     """Drives a :class:`World` by a heap of things that will happen."""
 
     def __init__(
-        self, seed: int, *, students: int, agents: int, hours: float = 2.0, compare_every: int = 0
+        self,
+        seed: int,
+        *,
+        students: int,
+        agents: int,
+        hours: float = 2.0,
+        compare_every: int = 0,
+        world: World | None = None,
     ) -> None:
-        self.w = World(seed, compare_every=compare_every)
+        self.w = world or World(seed, compare_every=compare_every)
         self.rng = self.w.rng
         self.agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self.order = count()

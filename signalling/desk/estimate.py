@@ -117,11 +117,11 @@ _ADVICE: Mapping[str, tuple[Advice, ...]] = {
         Advice(
             "check_volume",
             {
-                "zh-CN": "请看看设备的音量是不是开着,耳机有没有插好。",
+                "zh-CN": "请看看设备的音量是不是开着，耳机有没有插好。",
                 "en": "Check that the volume is up and your headphones are plugged in.",
             },
             {
-                "zh-CN": "看看声音是不是开着,耳机有没有插好。",
+                "zh-CN": "看看声音是不是开着，耳机有没有插好。",
                 "en": "See if the sound is on and your headphones are plugged in.",
             },
         ),
@@ -130,11 +130,11 @@ _ADVICE: Mapping[str, tuple[Advice, ...]] = {
         Advice(
             "reload_class",
             {
-                "zh-CN": "可以退出课堂再进一次,求助不会断。",
+                "zh-CN": "可以退出课堂再进一次，求助不会断。",
                 "en": "You can leave the class and enter again; your request stays.",
             },
             {
-                "zh-CN": "可以退出课堂再进一次,我们还在。",
+                "zh-CN": "可以退出课堂再进一次，我们还在。",
                 "en": "You can leave the class and come back; we are still here.",
             },
         ),
@@ -143,11 +143,11 @@ _ADVICE: Mapping[str, tuple[Advice, ...]] = {
         Advice(
             "closer_to_router",
             {
-                "zh-CN": "试试离路由器近一点,或换成手机流量。",
+                "zh-CN": "试试离路由器近一点，或换成手机流量。",
                 "en": "Try moving closer to your router, or use mobile data.",
             },
             {
-                "zh-CN": "试试离路由器近一点,也可以请爸爸妈妈帮忙。",
+                "zh-CN": "试试离路由器近一点，也可以请爸爸妈妈帮忙。",
                 "en": "Try moving closer to the router, or ask your parents to help.",
             },
         ),
@@ -156,11 +156,11 @@ _ADVICE: Mapping[str, tuple[Advice, ...]] = {
         Advice(
             "stay_in_class",
             {
-                "zh-CN": "您可以继续上课,接通时我们会提醒您。",
+                "zh-CN": "您可以继续上课，接通时我们会提醒您。",
                 "en": "You can go on with the class; we tell you when somebody is there.",
             },
             {
-                "zh-CN": "你可以继续上课,老师来了会提醒你。",
+                "zh-CN": "你可以继续上课，老师来了会提醒你。",
                 "en": "You can go on with the class; we tell you when a teacher is here.",
             },
         ),

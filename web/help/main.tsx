@@ -1,5 +1,6 @@
 import { render } from "preact";
 import { useState } from "preact/hooks";
+import { CloseIcon } from "../playground/icons";
 import { browserFacts } from "../shared/help/browser";
 import { isChild, readPlatformClaims } from "../shared/help/claims";
 import { NO_CLASSROOM } from "../shared/help/classroom";
@@ -71,8 +72,8 @@ function WebViewHint({ t, copied }: { t: Translate; copied: Store<boolean> }) {
       <button type="button" class="button" data-action="open-browser" onClick={leaveWebView}>
         {t("page.copyLink")}
       </button>
-      <button type="button" class="link" onClick={() => setHidden(true)}>
-        {t("page.hideHint")}
+      <button type="button" class="icon-button" aria-label={t("page.hideHint")} onClick={() => setHidden(true)}>
+        <CloseIcon />
       </button>
     </div>
   );

@@ -160,7 +160,7 @@ function OwnPicture({ room }: { room: CallSnapshot }) {
   const [back, setBack] = useState(false);
   if (own === undefined || own.camera === null) return null;
   return (
-    <div class="own">
+    <div class="own-picture">
       <Video handle={own.camera} fit="cover" mirrored={!back} label={t("call.you")} />
       {room.devices.videoinput.length > 1 && (
         <button

@@ -174,8 +174,9 @@ function Panel({ state, room, sharing, onShare, chat, ending, offset, onChat, on
             <HandIcon />
           </span>
         )}
-        <h1>{shown === "aside" ? t("chat.title") : t("panel.label")}</h1>
+        <h1 class={talking && returnLink !== undefined && shown !== "aside" ? "visually-hidden" : ""}>{shown === "aside" ? t("chat.title") : t("panel.label")}</h1>
         {talking && <NetworkBadge state={state} room={room} />}
+        {talking && <span class="gap" />}
         {returnLink}
         {!page && (
           <button

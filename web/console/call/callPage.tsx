@@ -374,7 +374,7 @@ function useDialogs(call: Call): Dialogs {
             autoFocus
             value={note}
             maxLength={HAND_CHARACTERS}
-            rows={2} className="rh-grow"
+            className="rh-grow"
             placeholder={t("call.hand.note")}
             aria-label={t("call.hand.note")}
             onChange={(event) => setNote(event.target.value)}

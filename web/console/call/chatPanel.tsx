@@ -193,7 +193,7 @@ function Composer({ call, input }: { call: Call; input: RefObject<TextAreaRef | 
       <Input.TextArea
         ref={input}
         value={text}
-        rows={2} className="rh-grow"
+        className="rh-grow"
         maxLength={MAXIMUM_CHAT_LENGTH}
         placeholder={t(staffOnly ? "chat.placeholder.staff" : "chat.placeholder")}
         aria-label={t(staffOnly ? "chat.placeholder.staff" : "chat.placeholder")}
@@ -221,6 +221,7 @@ function Composer({ call, input }: { call: Call; input: RefObject<TextAreaRef | 
           title={t("chat.canned")}
           content={
             <div className="rh-canned">
+              <div className="rh-canned-list">
               <h4>{t("chat.canned.team")}</h4>
               {TEAM.map((key) => {
                 const reply = key === "canned.hello" ? t(key, { name: me.name }) : t(key);
@@ -248,6 +249,7 @@ function Composer({ call, input }: { call: Call; input: RefObject<TextAreaRef | 
                   </Tooltip>
                 </p>
               ))}
+              </div>
               <Button size="small" block disabled={text.trim() === ""} onClick={() => settings.addReply(text)}>
                 {t("chat.canned.add")}
               </Button>

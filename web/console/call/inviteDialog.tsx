@@ -78,7 +78,7 @@ function Content({ call, onClose }: { call: Call; onClose: () => void }) {
           <Input.TextArea
             value={note}
             maxLength={NOTE_CHARACTERS}
-            rows={2} className="rh-grow"
+            className="rh-grow"
             placeholder={t("invite.note")}
             aria-label={t("invite.note")}
             onChange={(event) => setNote(event.target.value)}

@@ -39,7 +39,7 @@ export function PeopleStrip({ call, snapshot, large }: { call: Call; snapshot: C
         return (
           <li key={offer.id} className="rh-person rh-person-asked" data-asked={offer.agent}>
             <div className="rh-person-picture">
-              <Avatar id={offer.agent} name={name} size={44} pulsing />
+              <Avatar id={offer.agent} name={name} size={44} pulsing staff />
             </div>
             <p className="rh-person-name">
               <PhoneOutlined /> {name}
@@ -70,7 +70,7 @@ function Person({ call, person, view }: { call: Call; person: Participant; view:
     >
       <div className="rh-person-picture">
         {view?.camera == null ? (
-          <Avatar id={person.identity} name={name} size={44} />
+          <Avatar id={person.identity} name={name} size={44} staff={person.role !== null} />
         ) : (
           <Video media={view.camera} label={t("call.camera", { name })} mirrored={mine} cover />
         )}

@@ -50,7 +50,7 @@ export function AgentPicker({ call, value, onChange }: { call: Call; value: stri
               className="rh-picker-agent"
               onClick={() => onChange(agent.id)}
             >
-              <Avatar id={agent.id} name={agent.name} size={34} />
+              <Avatar id={agent.id} name={agent.name} size={34} staff />
               <span className="rh-picker-who">
                 <strong>{agent.name}</strong>
                 <small>

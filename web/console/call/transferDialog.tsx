@@ -87,7 +87,7 @@ function Content({ call, onClose }: { call: Call; onClose: () => void }) {
         <Input.TextArea
           value={note}
           maxLength={NOTE_CHARACTERS}
-          rows={3} className="rh-grow"
+          className="rh-grow"
           placeholder={t("transfer.note.hint")}
           data-control="transfer-note"
           onChange={(event) => setNote(event.target.value)}

@@ -137,7 +137,7 @@ export function WrapupForm({ mine, draft, onDraft }: { mine: MyCall; draft: Draf
           />
         </Form.Item>
         <Form.Item name="notes" label={t("wrapup.notes")}>
-          <Input.TextArea rows={4} className="rh-grow" maxLength={NOTES_CHARACTERS} placeholder={t("wrapup.notes.hint")} data-control="wrapup-notes" />
+          <Input.TextArea className="rh-grow rh-tall" maxLength={NOTES_CHARACTERS} placeholder={t("wrapup.notes.hint")} data-control="wrapup-notes" />
         </Form.Item>
         <Form.Item name="followup" label={t("wrapup.followup")}>
           <Radio.Group>

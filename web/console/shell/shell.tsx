@@ -1,14 +1,14 @@
 import { CustomerServiceOutlined, EyeOutlined, KeyOutlined, SettingOutlined } from "@ant-design/icons";
-import { Alert, Avatar, Button, Dropdown, Result, Spin, Tooltip } from "antd";
+import { Alert, Button, Dropdown, Result, Spin, Tooltip } from "antd";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { Navigate, NavLink, Route, Routes, useNavigate } from "react-router";
-import { initials } from "../../shared/format";
 import { LOCALES } from "../../shared/i18n";
 import { LANGUAGE_NAMES } from "../../shared/i18n/staff";
 import { useAttention } from "../attention/attention";
 import { Boundary } from "../boundary";
 import { AttentionContext, type Me, useAmbience, useSelected, useSession } from "../context";
 import { CallSounds } from "../call/callSounds";
+import { Avatar } from "../desk/avatar";
 import { OfferLayer } from "../desk/offerLayer";
 import { useProblems } from "../problems";
 import { Mark } from "./mark";
@@ -178,7 +178,7 @@ function Account() {
     >
       <Tooltip title={t("nav.account")} placement="right">
         <button type="button" className="rh-rail-account" aria-label={t("nav.account")}>
-          <Avatar size={34}>{initials(me.name)}</Avatar>
+          <Avatar id={me.id} name={me.name} size={34} staff />
         </button>
       </Tooltip>
     </Dropdown>

@@ -173,7 +173,7 @@ export const en: Catalogue<typeof zhCN> = {
   "transfer.note.hint": "What was checked and what came out, so that the student need not say it again.",
   "transfer.note.missing": "Leave a word for your colleague",
   "transfer.send": "Transfer",
-  "transfer.ringing": "Asking {name}; the student hears music",
+  "transfer.ringing": "Asking {name}; you can go on talking to the student",
   "transfer.ringing.cold": "Handing over to {name}",
   "transfer.joining": "{name} is on the way",
   "transfer.consulting": "You are talking to {name}; the student hears music",

@@ -171,7 +171,7 @@ export const zhCN = {
   "transfer.note.hint": "写清已经查过什么、结论是什么，学生就不用再说一遍。",
   "transfer.note.missing": "请留一句话给同事",
   "transfer.send": "转接",
-  "transfer.ringing": "正在请 {name}，学生听到的是音乐",
+  "transfer.ringing": "正在请 {name}，您可以继续和学生说话",
   "transfer.ringing.cold": "正在转给 {name}",
   "transfer.joining": "{name} 正在进来",
   "transfer.consulting": "您正在和 {name} 商量，学生听到的是音乐",

@@ -7,7 +7,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,10 @@ import pytest
 from loadtest.desk_client import DeskClient, DeskEvent, Joinable, Media, Opened
 from loadtest.server import ServerProcess
 from loadtest.wire_person import WirePerson, staff
+from signalling.store import migrate
+from signalling.store.engine import Database
 from tests.integration.cluster.conftest import Valkey, valkey
+from tests.postgres import PostgresMissingError, PostgresServer
 
 __all__ = ["valkey"]
 
@@ -87,13 +90,15 @@ class Desk:
 
     data_dir: Path
     redis: str
+    database: str
     http: aiohttp.ClientSession
     nodes: list[ServerProcess] = field(default_factory=list)
     people: list[WirePerson] = field(default_factory=list)
 
-    async def node(self) -> ServerProcess:
-        """Start another node on the same database."""
+    def prepare(self) -> ServerProcess:
+        """A further node on the same database, not started yet."""
         arguments = ["--redis", self.redis] if self.redis else []
+        arguments += ["--database", self.database] if self.database else []
         server = ServerProcess(
             self.data_dir,
             arguments=arguments,
@@ -101,7 +106,11 @@ class Desk:
             log_path=self.data_dir / f"node{len(self.nodes)}.log",
         )
         self.nodes.append(server)
-        await server.start()
+        return server
+
+    async def node(self) -> ServerProcess:
+        """Start another node on the same database."""
+        server = await self.prepare().start()
         if len(self.nodes) == 1:
             admin = await DeskClient.login(server.http_url, "admin", self.http)
             await admin.change_queue(QUEUE, wrapup_s=0, offer_timeout_s=RING_S)
@@ -193,12 +202,12 @@ StartDesk = Callable[..., Awaitable[Desk]]
 
 @pytest.fixture
 async def start_desk(tmp_path: Path) -> AsyncIterator[StartDesk]:
-    """A desk without nodes; `redis` makes them several."""
+    """A desk without nodes; `redis` makes them several, `database` is SQLite in a file unless it is given."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         desks: list[Desk] = []
 
-        async def start(redis: str = "") -> Desk:
-            desks.append(Desk(tmp_path / "data", redis, http))
+        async def start(redis: str = "", database: str = "") -> Desk:
+            desks.append(Desk(tmp_path / "data", redis, database, http))
             return desks[-1]
 
         yield start
@@ -208,19 +217,53 @@ async def start_desk(tmp_path: Path) -> AsyncIterator[StartDesk]:
 
 
 @pytest.fixture
-async def pair(start_desk: StartDesk, valkey: Valkey) -> Desk:
-    """Two nodes on one database that know each other."""
-    desk = await start_desk(valkey.url)
-    first, second = await desk.node(), await desk.node()
+def postgres() -> Iterator[PostgresServer]:
+    """A private PostgreSQL that the test may stop and start."""
+    try:
+        server = PostgresServer.create()
+    except PostgresMissingError as error:
+        pytest.fail(str(error))
+    with server:
+        yield server
 
-    async def both_known() -> bool:
-        for node in (first, second):
-            async with desk.http.get(f"{node.http_url}/metrics") as answer:
-                if "raisehand_nodes 2.0" not in await answer.text():
-                    return False
-        return True
+
+async def make_database(postgres: PostgresServer) -> str:
+    """URL of a new, migrated database."""
+    url = postgres.url(await asyncio.to_thread(postgres.create_database))
+    database = await Database.open(url, Path())
+    try:
+        await migrate.migrate(database)
+    finally:
+        await database.close()
+    return url
+
+
+DATABASES = ("sqlite", "postgresql")
+"""What the nodes of `pair` share; parametrize it indirectly. SQLite alone if a test does not say."""
+LONG_ON_POSTGRESQL = ("sqlite", pytest.param("postgresql", marks=pytest.mark.long))
+
+
+async def both_known(desk: Desk) -> None:
+    """Wait until two nodes know of each other."""
+
+    async def known(node: ServerProcess) -> bool:
+        async with desk.http.get(f"{node.http_url}/metrics") as answer:
+            return "raisehand_nodes 2.0" in await answer.text()
 
     async with asyncio.timeout(SOON_S):
-        while not await both_known():
-            await asyncio.sleep(0.05)
+        for node in desk.nodes:
+            while not await known(node):
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def pair(request: pytest.FixtureRequest, start_desk: StartDesk, valkey: Valkey) -> Desk:
+    """Two nodes on one database that know each other."""
+    url = ""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        url = await make_database(request.getfixturevalue("postgres"))
+    desk = await start_desk(valkey.url, url)
+    await desk.node()
+    await desk.node()
+    await both_known(desk)
     return desk

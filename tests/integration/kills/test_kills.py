@@ -9,7 +9,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.integration.cluster.conftest import Valkey
-from tests.integration.kills.conftest import SOON_S, Desk, StartDesk, come_back, kill
+from tests.integration.kills.conftest import (
+    DATABASES,
+    LONG_ON_POSTGRESQL,
+    SOON_S,
+    Desk,
+    StartDesk,
+    come_back,
+    kill,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -61,6 +69,7 @@ async def test_killed_between_accept_and_join(start_desk: StartDesk) -> None:
     await desk.until_state(node, opened.id, "active")
 
 
+@pytest.mark.parametrize("pair", DATABASES, indirect=True)
 @pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.long)])
 async def test_a_node_is_killed_with_calls_on_both(pair: Desk, rounds: int) -> None:
     """Its calls go on at the other node under their ids; the other's calls do not notice."""
@@ -91,6 +100,7 @@ async def test_a_node_is_killed_with_calls_on_both(pair: Desk, rounds: int) -> N
         await pair.node()
 
 
+@pytest.mark.parametrize("pair", LONG_ON_POSTGRESQL, indirect=True)
 async def test_whoever_does_not_come_back_is_missed(pair: Desk) -> None:
     """A node dies with a call, and only the student comes back: the desk notices that the agent is gone."""
     survivor, victim = pair.nodes
@@ -128,6 +138,7 @@ async def _flush(valkey: Valkey) -> None:
     await valkey.flush()
 
 
+@pytest.mark.parametrize("pair", LONG_ON_POSTGRESQL, indirect=True)
 @pytest.mark.parametrize("fault", [_kill, _freeze, _flush], ids=["killed", "frozen", "flushed"])
 async def test_valkey_fails(pair: Desk, valkey: Valkey, fault: Callable[[Valkey], Awaitable[None]]) -> None:
     """Calls over two nodes do not notice, and a new call begins as fast as ever."""

@@ -6,11 +6,12 @@ import time
 
 import pytest
 
-from tests.integration.kills.conftest import Desk
+from tests.integration.kills.conftest import LONG_ON_POSTGRESQL, Desk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
+@pytest.mark.parametrize("pair", LONG_ON_POSTGRESQL, indirect=True)
 async def test_a_call_over_two_nodes(pair: Desk) -> None:
     """The room is at the student's node, the agent works at the other: music, accept, talk, hold, end."""
     here, there = pair.nodes

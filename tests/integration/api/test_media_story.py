@@ -107,6 +107,20 @@ async def test_hold_and_resume(site: Site) -> None:
 
 
 @pytest.mark.slow
+async def test_the_responsible_agent_mutes(site: Site) -> None:
+    async with talk(site) as together:
+        agent, student = together.agent.person, together.student
+        path = f"/calls/{together.call}/participants"
+        muted = await agent.post(f"{path}/ann/mute", {"source": "microphone"})
+        assert (muted.status, len(muted.body["tracks"])) == (200, 1)
+        await until(lambda: not together.agent.hears("ann"), "the student is not heard")
+        assert (await agent.post(f"{path}/ann/mute")).body == {"tracks": []}
+        assert (await agent.post(f"{path}/nobody/mute")).code == "not_found"
+        assert (await student.person.post(f"{path}/lin/mute")).code == "forbidden"
+        other = await site.staff("zhao")
+        assert (await other.post(f"{path}/ann/mute")).code == "forbidden"
+
+
 async def test_monitor_whisper_barge(site: Site) -> None:
     async with talk(site) as call:
         boss = await site.staff("qian")

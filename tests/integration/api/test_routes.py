@@ -98,6 +98,25 @@ async def test_one_history_over_channels(site: Site) -> None:
     assert (await crm.post(f"/tickets/{call['ticket']}/messages", future)).code == "invalid"
 
 
+async def test_a_long_history_comes_page_by_page(site: Site) -> None:
+    _ann, lin, call = await chat(site)
+    crm = site.platform("service", "wechat")
+    for minute in range(9):  # three of them in the same moment
+        time = f"2026-11-20T08:{min(minute, 6):02}:00+08:00"
+        body = {"author": "ann", "role": "student", "channel": "wechat", "time": time, "text": str(minute)}
+        await crm.post(f"/tickets/{call['ticket']}/messages", body)
+    seen: list[str] = []
+    until = ""
+    for _ in range(9):
+        page = (await lin.get(f"/students/ann/history?limit=4{until}")).body
+        seen += [each["text"] for each in page["messages"] if each["text"] not in seen]
+        if page["next"] is None:
+            break
+        until = f"&until={page['next'].replace('+', '%2B')}"
+    assert sorted(seen) == [str(minute) for minute in range(9)]
+    assert seen[3:] == ["5", "4", "3", "2", "1", "0"]
+
+
 async def test_asking_for_a_human_elsewhere_opens_a_chat(site: Site) -> None:
     ann = site.student("ann")
     call = (await ann.post("/calls", CHAT)).body["call"]

@@ -142,7 +142,7 @@ function OfferCard({ ringing }: { ringing: Ringing }) {
           {call === null || call.note === "" ? null : <Row label={t("offer.note")} text={call.note} />}
           {tried.length === 0 ? null : <Row label={t("offer.tried")} text={tried.join(separator)} />}
           {stats.length === 0 ? null : (
-            <Row label={t("student.stats")} text={stats.map(([key, value]) => `${key} ${value}`).join(" · ")} />
+            <Row label={t("student.stats")} text={stats.map(([key, value]) => `${lookup(t, `figures.key.${key}`) ?? key} ${value}`).join(" · ")} />
           )}
         </dl>
         <p className="rh-muted">

@@ -28,7 +28,7 @@ export const en: Catalogue<typeof zhCN> = {
   "desk.queue.closed": "Closed now",
   "desk.queue.waiting": "Waiting",
   "desk.queue.longest": "Longest",
-  "desk.queue.free": "Free colleagues",
+  "desk.queue.free": "Free",
   "desk.waiting": "Waiting now",
   "desk.waiting.none": "Nobody is waiting.",
   "desk.waiting.student": "Student",

@@ -91,6 +91,10 @@ class RoomPlan:
     """Played to the student alone."""
 
 
+IN_CLASS: Final = replace(EVERYBODY, groups=frozenset({desk_audience.STUDENTS}))
+"""Everybody whom a call found in a room that was there before: the class goes on, its helpers hear it."""
+
+
 def is_attached(call: Call) -> bool:
     """Whether the call lives in a room that somebody else made: a class, say."""
     return call.room != call.id
@@ -101,7 +105,7 @@ def plan_of(call: Call, policy: DeskPolicy) -> RoomPlan:
     seats = desk_audience.seats(call, policy)
     if is_attached(call):  # the class goes on as it was; only who was added has a place
         own = {identity: seat for identity, seat in seats.items() if identity != call.student.id}
-        return RoomPlan(call.open, Audience(_places(own, None), EVERYBODY), None)
+        return RoomPlan(call.open, Audience(_places(own, None), IN_CLASS), None)
     places = _places(seats, MEMBERS)
     outsiders = frozenset({desk_audience.STUDENTS, desk_audience.GUESTS})
     places[MUSIC_IDENTITY] = Place(
@@ -283,7 +287,7 @@ class RoomConductor:
         for other in self._calls.values():
             if other.room == call.room and other.open:
                 places |= plan_of(other, self._policy()).audience.places
-        return Audience(places, EVERYBODY)
+        return Audience(places, IN_CLASS)
 
     async def _settle(self, call: Call, participant: ParticipantInfo) -> None:
         membership = membership_of(dict(participant.attributes))

@@ -22,6 +22,7 @@ from tests.e2e.conftest import ARTIFACTS, ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SLOW_MS = 20_000  # for whatever needs a connection, a device or an agent first
+USUAL_MS = 5_000  # Playwright's own
 PHONE = {"width": 390, "height": 844}
 PIXEL = (  # a PNG of one pixel
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
@@ -109,6 +110,7 @@ async def student(
         pytest.fail("the web pages are not built: run `make web`")
     contexts: list[BrowserContext] = []
     errors: list[str] = []
+    expect.set_options(timeout=SLOW_MS)
 
     async def open_one(
         path: str,
@@ -151,6 +153,7 @@ async def student(
                 await page.screenshot(path=ARTIFACTS / f"{name}-{number}.png")
     for context in contexts:
         await context.close()
+    expect.set_options(timeout=USUAL_MS)
     assert not errors
 
 

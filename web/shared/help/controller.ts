@@ -512,6 +512,11 @@ export class HelpController {
     this.#keep({ consentRests: true });
   }
 
+  /** The link was sent; the card makes room. */
+  finishGuardianLink(): void {
+    this.#dispatch({ type: "linkDone" });
+  }
+
   async makeGuardianLink(): Promise<void> {
     const { call } = this.state.get();
     if (call === null) return;
@@ -587,6 +592,7 @@ export class HelpController {
     const found = after.call?.id !== before.call?.id && after.guest === null;
     if (found && after.call !== null) this.#keep({ call: after.call.id });
     if (after.phase !== before.phase) this.#followPhase(before, after);
+    else if (after.kind !== before.kind && isOpen(after)) void this.#checkMicrophone(); // A chat became a talk.
     if (after.unread > before.unread) this.options.onAlert("message");
     const noticed = after.notice !== before.notice && after.notice !== null && after.notice.kind !== "transfer";
     if (noticed) {

@@ -49,6 +49,7 @@ export type Action =
   | { readonly type: "notice"; readonly notice: Notice | null }
   | { readonly type: "consent"; readonly decision: Decision }
   | { readonly type: "consentRests"; readonly link: string | null }
+  | { readonly type: "linkDone" }
   | { readonly type: "rating"; readonly draft: Partial<RatingDraft> }
   | { readonly type: "rated" }
   | { readonly type: "promised"; readonly at: string | null }
@@ -123,6 +124,8 @@ export function reduce(state: HelpState, action: Action): HelpState {
       return { ...state, consent: action.decision, consentRests: false };
     case "consentRests":
       return { ...state, consentRests: true, guardianLink: action.link ?? state.guardianLink };
+    case "linkDone":
+      return { ...state, guardianLink: null };
     case "rating":
       return { ...state, rating: { ...state.rating, ...action.draft } };
     case "rated":

@@ -29,6 +29,9 @@ export function ConsentCard({ state }: { state: HelpState }) {
               {t("consent.share")}
             </button>
           )}
+          <button type="button" class="button" data-action="link-done" onClick={() => controller.finishGuardianLink()}>
+            {t("call.dismiss")}
+          </button>
         </Buttons>
         <p class="hint">{t("consent.sent")}</p>
       </Card>

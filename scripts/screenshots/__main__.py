@@ -5,13 +5,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from scripts.screenshots import playground
+from scripts.screenshots import console, playground, student
 from scripts.screenshots.studio import Studio, open_studio
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
-SCENES: dict[str, Callable[[Studio], Awaitable[None]]] = {"playground": playground.take}
-"""Each takes the pictures of one page."""
+SCENES: dict[str, Callable[[Studio], Awaitable[None]]] = {
+    "playground": playground.take,
+    "student": student.take,
+    "console": console.take,
+}
+"""Each takes the pictures of one kind of user's pages."""
 
 
 async def take_all(out: Path, scenes: list[str]) -> None:

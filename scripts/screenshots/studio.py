@@ -67,7 +67,7 @@ class Studio:
         context = await self._browsers[who].new_context(
             permissions=["camera", "microphone", "notifications"],
             viewport=size,
-            device_scale_factor=1.5,
+            device_scale_factor=2 if size is PHONE else 1,
             locale=language.code,
             color_scheme="dark" if dark else "light",
             has_touch=size is PHONE,

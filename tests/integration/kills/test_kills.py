@@ -15,6 +15,7 @@ from tests.integration.kills.conftest import (
     SOON_S,
     Desk,
     StartDesk,
+    both_known,
     come_back,
     kill,
 )
@@ -90,14 +91,17 @@ async def test_a_node_is_killed_with_calls_on_both(pair: Desk, rounds: int) -> N
         back = time.monotonic()
         await moves.both_hear(since=back)
         assert await pair.rooms_at(survivor) == 2
-        assert await pair.state(survivor, moves.id) == "active"
+        await pair.until_state(survivor, moves.id, "active")
+        print(f"talking again {time.monotonic() - killed:.2f} s after the kill")
         assert stays.longest_silence_s(killed, time.monotonic()) < GAP_S
         for talk in (stays, moves):
             await talk.agent.client.end(talk.id)
             await talk.agent.client.set_state("offline")
             await talk.student.close()
             await talk.agent.close()
+        pair.nodes.remove(victim)
         await pair.node()
+        await both_known(pair)
 
 
 @pytest.mark.parametrize("pair", LONG_ON_POSTGRESQL, indirect=True)

@@ -186,11 +186,11 @@ export function GuideStage({ guide, surface, video, me, nameOf }: GuideStageProp
           }}
         />
       )}
-      {frozenBy !== null && (
-        <p className="rh-guide-note" role="status">
-          {frozenBy === me ? t("guide.frozen") : t("guide.frozenBy", { name: nameOf(frozenBy) })}
-        </p>
-      )}
+      <p className="rh-guide-note rh-guide-shown" role="status" data-shown={board.shown ?? "unknown"}>
+        {frozenBy !== null && <strong>{frozenBy === me ? t("guide.frozen") : t("guide.frozenBy", { name: nameOf(frozenBy) })}</strong>}
+        {waiting !== null && <span>{waiting}</span>}
+        {board.covered > 0 && <span>{t("guide.covered", { n: board.covered })}</span>}
+      </p>
       <div className="rh-guide-bar" role="toolbar" aria-label={t("guide.toolbar")}>
         {TOOLS.map((each) => (
           <ToolButton
@@ -235,12 +235,6 @@ export function GuideStage({ guide, surface, video, me, nameOf }: GuideStageProp
         >
           {frozen ? <PlayIcon /> : <FreezeIcon />}
         </ToolButton>
-        {waiting !== null && (
-          <span className="rh-guide-shown" data-shown={board.shown}>
-            {waiting}
-            {board.covered > 0 && ` · ${t("guide.covered", { n: board.covered })}`}
-          </span>
-        )}
       </div>
     </div>
   );

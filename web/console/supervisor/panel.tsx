@@ -38,6 +38,7 @@ function Inside({ call, joining }: { call: Call; joining: Joining }) {
   const room = useRoom(mine === null ? null : desk.room(call.id));
   const snapshot = useSnapshot(room.session);
   const mode = joining.modeIn(call);
+  const messages = mine?.messages ?? [];
   return (
     <>
       <p className="rh-muted">
@@ -79,11 +80,11 @@ function Inside({ call, joining }: { call: Call; joining: Joining }) {
       )}
       <section aria-label={t("supervisor.panel.chat")} className="rh-floor-chat">
         <h3 className="rh-heading">{t("supervisor.panel.chat")}</h3>
-        {mine === null || (mine.messages ?? []).length === 0 ? (
+        {messages.length === 0 ? (
           <p className="rh-muted">{t("supervisor.panel.chat.empty")}</p>
         ) : (
           <ul>
-            {(mine.messages ?? []).slice(-30).map((message) => (
+            {messages.slice(-30).map((message) => (
               <li key={message.id}>
                 <strong>{call.participants.find((person) => person.identity === message.author)?.name ?? message.author}</strong> {message.text}
               </li>

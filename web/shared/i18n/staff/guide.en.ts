@@ -23,10 +23,10 @@ export const en: Catalogue<typeof zhCN> = {
   "guide.key": "{label} ({key})",
   "guide.frozen": "Frozen, for the student too",
   "guide.frozenBy": "{name} froze the picture",
-  "guide.shown.page": "Your marks show on the student’s page itself",
-  "guide.shown.mirror": "Your marks show in a small picture in the student’s help window",
+  "guide.shown.page": "The student sees marks on the page itself",
+  "guide.shown.mirror": "The student sees marks in the help window",
   "guide.shown.none": "The student cannot see marks now",
-  "guide.covered": "{n} private places are covered",
+  "guide.covered": "Private places covered: {n}",
   "guide.write": "Type, then press Enter to place it",
   "guide.canvas": "The student’s picture, to point and draw on",
 };

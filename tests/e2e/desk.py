@@ -103,6 +103,6 @@ async def console(
         await expect(shown.page.locator("nav.rh-rail")).to_be_visible(timeout=SLOW_MS)
         shown.errors.clear()  # asking who is signed in answers 401 before
         yield shown
-        assert shown.errors == []
+        assert shown.errors == [], shown.errors
     finally:
         await context.close()

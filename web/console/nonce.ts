@@ -8,10 +8,12 @@ export const NONCE = document.querySelector<HTMLMetaElement>('meta[name="style-n
  * (`@rc-component/portal`, `useScrollLocker`); the policy would refuse that sheet.
  */
 export function signStyleSheets(): void {
-  const create = document.createElement.bind(document) as (name: string, options?: ElementCreationOptions) => HTMLElement;
-  document.createElement = ((name: string, options?: ElementCreationOptions) => {
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- only its forms for old element names are
+  const create = document.createElement.bind(document);
+  const signing = (name: string, options?: ElementCreationOptions): HTMLElement => {
     const made = create(name, options);
     if (made instanceof HTMLStyleElement && made.nonce === "") made.nonce = NONCE;
     return made;
-  }) as typeof document.createElement;
+  };
+  Object.defineProperty(document, "createElement", { value: signing, configurable: true, writable: true });
 }

@@ -41,7 +41,7 @@ const message = (id: string, at: string, author = "ann"): Message => ({
   call: "c1",
 });
 const event = (type: string, data: Record<string, unknown>, more: Partial<DeskEvent> & { of?: unknown } = {}): DeskEvent =>
-  ({ id: 1, type, at: "2026-11-21T12:00:00Z", call: "c1", data, ...more }) as DeskEvent;
+  ({ id: 1, type, at: "2026-11-21T12:00:00Z", call: "c1", data, ...more });
 const agentEvent = (sequence: number, engagements: Engagement[]): DeskEvent =>
   event("agent.state", { state: "available", activity: "talking", engagements }, { call: null, of: { id: ME, sequence } });
 const started = (): DeskState => withAgent(EMPTY_DESK, agent(1), ME)[0];

@@ -49,7 +49,7 @@ export function ControlBar({
     <div className="rh-controls" role="toolbar" aria-label={t("desk.calls")}>
       <Control
         name="mic"
-        hint="M"
+        shortcut="M"
         label={mic ? t("call.mic.on") : t("call.mic.off")}
         icon={mic ? <AudioOutlined /> : <AudioMutedOutlined />}
         off={!mic}
@@ -58,7 +58,7 @@ export function ControlBar({
       />
       <Control
         name="camera"
-        hint="V"
+        shortcut="V"
         label={camera ? t("call.camera.on") : t("call.camera.off")}
         icon={<VideoCameraOutlined />}
         off={!camera}
@@ -68,17 +68,17 @@ export function ControlBar({
       <span className="rh-controls-rule" />
       <Control
         name="hold"
-        hint="H"
+        shortcut="H"
         label={held ? t("call.resume") : t("call.hold")}
         icon={held ? <PlayCircleOutlined /> : <PauseOutlined />}
         on={held}
         act={acts.hold}
       />
-      <Control name="invite" hint="I" label={t("call.invite")} icon={<UserAddOutlined />} act={acts.invite} />
-      <Control name="transfer" hint="T" label={t("call.transfer")} icon={<SwapOutlined />} act={acts.transfer} />
+      <Control name="invite" shortcut="I" label={t("call.invite")} icon={<UserAddOutlined />} act={acts.invite} />
+      <Control name="transfer" shortcut="T" label={t("call.transfer")} icon={<SwapOutlined />} act={acts.transfer} />
       <Control
         name="hand"
-        hint="R"
+        shortcut="R"
         label={handRaised ? t("call.hand.lower") : t("call.hand")}
         icon={<HandIcon />}
         on={handRaised}
@@ -87,7 +87,7 @@ export function ControlBar({
       <span className="rh-controls-rule" />
       <Control
         name="end"
-        hint="E"
+        shortcut="E"
         danger
         label={leaves ? t("call.leave") : t("call.end")}
         icon={<PhoneOutlined className="rh-hang-up" />}
@@ -100,7 +100,7 @@ export function ControlBar({
 function Control({
   name,
   label,
-  hint,
+  shortcut,
   icon,
   act,
   off = false,
@@ -110,7 +110,7 @@ function Control({
 }: {
   name: string;
   label: string;
-  hint: string;
+  shortcut: string;
   icon: ReactNode;
   act: (() => void) | null;
   off?: boolean;
@@ -121,13 +121,13 @@ function Control({
   const classes = ["rh-control", off ? "rh-control-off" : "", on ? "rh-control-on" : "", danger ? "rh-control-danger" : ""];
   return (
     <span className="rh-control-group">
-      <Tooltip title={`${label} (${hint})`} mouseEnterDelay={0.6}>
+      <Tooltip title={`${label} (${shortcut})`} mouseEnterDelay={0.6}>
         <button
           type="button"
           className={classes.filter((each) => each !== "").join(" ")}
           disabled={act === null}
           data-control={name}
-          aria-keyshortcuts={hint}
+          aria-keyshortcuts={shortcut}
           aria-pressed={on}
           onClick={act ?? undefined}
         >

@@ -58,6 +58,7 @@ export function Stage({ call, room, snapshot, guide, onEnter, popping }: StagePr
   useEffect(() => () => popout?.close(), [popout]);
 
   const label = main?.source === "screen" ? t("call.screen", { name }) : t("call.camera", { name });
+  const secondLabel = main?.source === "screen" ? t("call.camera", { name }) : t("call.screen", { name });
   const picture = main === null ? null : <Picture main={main} student={student} label={label} guide={guide} call={call} />;
   return (
     <div className="rh-stage">
@@ -92,10 +93,10 @@ export function Stage({ call, room, snapshot, guide, onEnter, popping }: StagePr
           <button
             type="button"
             className="rh-stage-second"
-            aria-label={main.source === "screen" ? t("call.camera", { name }) : t("call.screen", { name })}
+            aria-label={secondLabel}
             onClick={() => setPreferred(main.source === "screen" ? "camera" : "screen")}
           >
-            <Video media={second} label="" cover={main.source === "screen"} />
+            <Video media={second} label={secondLabel} cover={main.source === "screen"} />
           </button>
         )}
         <StudentMenu call={call} view={view} />

@@ -16,7 +16,8 @@ export function Avatar({
   pulsing?: boolean;
   staff?: boolean;
 }) {
-  const text = staff && /^\p{Script=Han}/u.test(name) ? ([...name][0] ?? "") : initials(name);
+  const surname = staff ? /^\p{Script=Han}/u.exec(name)?.[0] : undefined;
+  const text = surname ?? initials(name);
   return (
     <span
       className={`rh-avatar rh-avatar-${colourIndex(id, COLOURS)}${pulsing ? " rh-pulsing" : ""}`}

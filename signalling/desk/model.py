@@ -7,568 +7,154 @@ aggregate's ``version`` is the sequence number of the last event applied to it. 
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
-from typing import Any, NewType
+from datetime import date, datetime, timedelta
 
-CallId = NewType("CallId", str)
-TicketId = NewType("TicketId", str)
-AgentId = NewType("AgentId", str)
-"""A member of staff who can be in a call: agents, specialists and supervisors."""
-StudentId = NewType("StudentId", str)
-OfferId = NewType("OfferId", str)
-TransferId = NewType("TransferId", str)
-QueueId = NewType("QueueId", str)
-MessageId = NewType("MessageId", str)
-DueId = NewType("DueId", str)
-
-JsonObject = Mapping[str, Any]
-"""Data of others that the desk carries but does not read."""
-
-EPOCH = datetime.fromtimestamp(0, UTC)
-"""Long ago."""
-
-MINOR_AGE_YEARS = 14
-"""Below this age a guardian decides about recording (Personal Information Protection Law, article 31)."""
-
-KEPT_OFFERS = 30
-"""Ended offers that a call remembers, to tell a late agent what became of his offer."""
-
-KEPT_ASSIGNMENTS = 30
-"""Ended assignments that a call remembers."""
-
-
-def uuid7(at: datetime, entropy: bytes) -> str:
-    """A UUID version 7 (RFC 9562, section 5.7) of this moment; `entropy` is at least 10 bytes."""
-    if len(entropy) < 10:
-        raise ValueError("entropy: at least 10 bytes")
-    value = (int(at.timestamp() * 1000) & ((1 << 48) - 1)) << 80 | int.from_bytes(entropy[:10], "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
-
-
-def derive_id(at: datetime, *parts: object) -> str:
-    """A UUID version 7 whose random bits follow from `parts`: the same decision gives the same identifiers.
-
-    Not a secret: whoever knows an identifier may do nothing by that alone.
-    """
-    return uuid7(at, hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=10).digest())
-
-
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-def ticket_number(at: datetime, ticket: TicketId) -> str:
-    """A number that can be read out over the phone, such as ``261121-7K3F-9QZD``: the day and 40 bits."""
-    bits = int.from_bytes(hashlib.blake2b(ticket.encode(), digest_size=5).digest(), "big")
-    code = "".join(_CROCKFORD[bits >> shift & 31] for shift in range(35, -5, -5))
-    return f"{at:%y%m%d}-{code[:4]}-{code[4:]}"
-
-
-# --- words ------------------------------------------------------------------------------------------------
-
-
-class ActorRole(StrEnum):
-    """In what capacity somebody acts; ``system`` is the server itself (timers, presence, matcher)."""
-
-    STUDENT = "student"
-    AGENT = "agent"
-    SUPERVISOR = "supervisor"
-    REVIEWER = "reviewer"
-    ADMIN = "admin"
-    SERVICE = "service"
-    GUEST = "guest"
-    GUARDIAN = "guardian"
-    SYSTEM = "system"
-
-
-class Kind(StrEnum):
-    """What a call consists of."""
-
-    VOICE = "voice"
-    VIDEO = "video"
-    CHAT = "chat"
-
-
-class Severity(StrEnum):
-    """How badly the student is hit."""
-
-    CLASS_STOPPING = "class_stopping"
-    DEGRADED = "degraded"
-    GENERAL = "general"
-
-
-class Relation(StrEnum):
-    """For whom the caller asks."""
-
-    SELF = "self"
-    CHILD = "child"
-    CLASS = "class"
-
-
-class Tier(StrEnum):
-    """The service a student has bought."""
-
-    BASIC = "basic"
-    ADVANCED = "advanced"
-    EXCLUSIVE = "exclusive"
-
-
-class TicketState(StrEnum):
-    """Where a case stands; it outlives its calls."""
-
-    OPEN = "open"
-    WAITING_US = "waiting_us"
-    WAITING_USER = "waiting_user"
-    SOLVED = "solved"
-    CONFIRMED = "confirmed"
-    REOPENED = "reopened"
-
-
-class CallState(StrEnum):
-    """Where a call stands."""
-
-    QUEUED = "queued"
-    OFFERED = "offered"
-    CONNECTING = "connecting"
-    ACTIVE = "active"
-    HELD = "held"
-    WRAPPING = "wrapping"
-    CLOSED = "closed"
-
-
-OPEN_CALL_STATES = frozenset(
-    {CallState.QUEUED, CallState.OFFERED, CallState.CONNECTING, CallState.ACTIVE, CallState.HELD}
+from signalling.desk.identifiers import (
+    EPOCH,
+    KEPT_ASSIGNMENTS,
+    KEPT_OFFERS,
+    MINOR_AGE_YEARS,
+    AgentId,
+    CallId,
+    DueId,
+    JsonObject,
+    MessageId,
+    OfferId,
+    QueueId,
+    StudentId,
+    TicketId,
+    TransferId,
+    derive_id,
+    ticket_number,
+    uuid7,
 )
-"""The student is still in the call; at most one such call per student."""
-
-SERVED_CALL_STATES = frozenset({CallState.CONNECTING, CallState.ACTIVE, CallState.HELD})
-"""The call has a primary agent."""
-
-
-class ClosedReason(StrEnum):
-    """Why a call ended."""
-
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    ABANDONED = "abandoned"
-    CALLBACK = "callback"
-    FAILED = "failed"
-
-
-class AssignmentRole(StrEnum):
-    """What an agent is in a call. At most one live primary per call; supervisors take no capacity."""
-
-    PRIMARY = "primary"
-    CONSULT = "consult"
-    THIRD = "third"
-    SUPERVISOR = "supervisor"
-
-
-class Mode(StrEnum):
-    """How somebody takes part."""
-
-    TALK = "talk"
-    MONITOR = "monitor"
-    WHISPER = "whisper"
-    BARGE = "barge"
-
-
-class AssignmentState(StrEnum):
-    """Whether an assigned agent is in the room."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    AWAY = "away"
-    ENDED = "ended"
-
-
-LIVE_ASSIGNMENT_STATES = frozenset({AssignmentState.CONNECTING, AssignmentState.LIVE, AssignmentState.AWAY})
-"""The agent belongs to the call (a partial unique index holds for these)."""
-
-
-class OfferState(StrEnum):
-    """What became of an offer; only ``pending`` is live."""
-
-    PENDING = "pending"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-
-
-class TransferKind(StrEnum):
-    """Cold: the first agent leaves at once. Warm: the agents talk first."""
-
-    COLD = "cold"
-    WARM = "warm"
-
-
-class TransferState(StrEnum):
-    """Where a transfer stands. Warm: ringing, joining, consulting, completed; cold: ringing, completed."""
-
-    RINGING = "ringing"
-    JOINING = "joining"
-    CONSULTING = "consulting"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-
-
-LIVE_TRANSFER_STATES = frozenset({TransferState.RINGING, TransferState.JOINING, TransferState.CONSULTING})
-
-
-class AgentState(StrEnum):
-    """What an agent has declared (or the server has concluded); independent of what he is engaged in."""
-
-    OFFLINE = "offline"
-    AVAILABLE = "available"
-    AWAY = "away"
-    BUSY = "busy"
-
-
-class Activity(StrEnum):
-    """What an agent is doing, derived from his engagements: the most demanding one counts."""
-
-    IDLE = "idle"
-    CHATTING = "chatting"
-    SUPERVISING = "supervising"
-    OFFERED = "offered"
-    WRAPPING = "wrapping"
-    TALKING = "talking"
-
-
-class EngagementState(StrEnum):
-    """What ties an agent to a call."""
-
-    OFFERED = "offered"
-    ASSIGNED = "assigned"
-    WRAPPING = "wrapping"
-
-
-class ParkReason(StrEnum):
-    """Why a queued call is not given to an agent at present."""
-
-    EXTERNAL = "external"
-    BOT = "bot"
-
-
-class Routing(StrEnum):
-    """Who finds the agent."""
-
-    BUILTIN = "builtin"
-    EXTERNAL = "external"
-
-
-class StudentPresence(StrEnum):
-    """Whether the student is in the room. ``none``: a chat, which has no media connection to watch."""
-
-    NONE = "none"
-    EXPECTED = "expected"
-    PRESENT = "present"
-    AWAY = "away"
-
-
-class Decision(StrEnum):
-    """What somebody decided about a purpose."""
-
-    GRANTED = "granted"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
-
-
-class ConsentBy(StrEnum):
-    """Who decided."""
-
-    SELF = "self"
-    GUARDIAN = "guardian"
-
-
-class Purpose(StrEnum):
-    """What consent is asked for."""
-
-    RECORDING = "recording"
-
-
-class DueKind(StrEnum):
-    """What is to be done at a ticket's due time."""
-
-    CALLBACK = "callback"
-    FOLLOW_UP = "follow_up"
-
-
-# --- people -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who does something; stands in every event, which makes the events the audit trail."""
-
-    id: str
-    role: ActorRole
-
-
-SYSTEM = Actor("system", ActorRole.SYSTEM)
-"""The server itself: timers, presence and the matcher."""
-
-
-@dataclass(frozen=True, slots=True)
-class StudentProfile:
-    """What the host platform says about a student (claim ``raisehand.profile`` of its token)."""
-
-    id: StudentId
-    name: str = ""
-    level: str = "normal"
-    """``vip`` goes first among equals; anything else is ordinary."""
-    tier: Tier = Tier.BASIC
-    age: int | None = None
-    """Years; ``None`` counts as a minor."""
-    locale: str | None = None
-    """BCP 47, such as ``zh-CN``; the language part must be spoken by the agent."""
-    grade: str = ""
-    courses: tuple[str, ...] = ()
-    dedicated_agent: AgentId | None = None
-    guardian: str | None = None
-    """Name or identifier of the guardian, as the platform has it."""
-    extra: JsonObject = field(default_factory=dict)
-
-    @property
-    def vip(self) -> bool:
-        """Whether the platform marked this student as VIP."""
-        return self.level == "vip"
-
-    @property
-    def language(self) -> str | None:
-        """The primary language subtag in lower case, such as ``zh``."""
-        return self.locale.replace("_", "-").split("-")[0].lower() if self.locale else None
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """For whom, and for how many, help is asked."""
-
-    relation: Relation = Relation.SELF
-    affected_count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class CallContext:
-    """What the page or the class client knew when the button was pressed."""
-
-    class_id: str | None = None
-    lesson_id: str | None = None
-    lesson_starts_at: datetime | None = None
-    lesson_ends_at: datetime | None = None
-    device: str = ""
-    os: str = ""
-    browser: str = ""
-    app_version: str = ""
-    network: str = ""
-    page_url: str = ""
-    answers: JsonObject = field(default_factory=dict)
-    class_stats: JsonObject = field(default_factory=dict)
-    transcript: tuple[JsonObject, ...] = ()
-    """What was said to a bot before."""
-
-
-# --- offers, assignments ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class SkillNeed:
-    """A skill and the least level (1 to 5) that is wanted."""
-
-    skill: str
-    level: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Whom a transfer or a drop-in wants: exactly one of the three."""
-
-    agent: AgentId | None = None
-    skill: str | None = None
-    queue: QueueId | None = None
-
-    def __post_init__(self) -> None:
-        if sum(part is not None for part in (self.agent, self.skill, self.queue)) != 1:
-            raise ValueError("target: exactly one of agent, skill, queue")
-
-
-@dataclass(frozen=True, slots=True)
-class Seek:
-    """A place in a call for which an agent is sought: at most one per role.
-
-    The primary seek *is* the call's place in the queue; it stays, with its `since`, until somebody accepts.
-    """
-
-    role: AssignmentRole
-    since: datetime
-    """Since when the student waits; declines and expiries do not change it."""
-    mode: Mode = Mode.TALK
-    target: Target | None = None
-    """``None``: the call's queue and skills."""
-    head: bool = False
-    """The call had an agent already and lost him: it goes before all who never had one."""
-    requested_by: Actor = SYSTEM
-    note: str = ""
-    until: datetime | None = None
-    """When a seek for a further agent is given up; ``None`` for the primary."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """One agent is asked, with a deadline. An agent has at most one pending offer."""
-
-    id: OfferId
-    agent: AgentId
-    role: AssignmentRole
-    mode: Mode
-    fence: int
-    """Fencing token: grows with every offer and assignment of the call; the media join checks it."""
-    created_at: datetime
-    deadline: datetime
-    state: OfferState = OfferState.PENDING
-    ended_at: datetime | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """An agent in a call."""
-
-    agent: AgentId
-    role: AssignmentRole
-    mode: Mode
-    fence: int
-    since: datetime
-    state: AssignmentState = AssignmentState.CONNECTING
-    until: datetime | None = None
-    """While connecting or away: when he counts as gone."""
-    added_by: Actor = SYSTEM
-    takes_over: bool = False
-    """Becomes primary as soon as he is in the room."""
-    ended_at: datetime | None = None
-
-    @property
-    def live(self) -> bool:
-        """Whether he still belongs to the call."""
-        return self.state in LIVE_ASSIGNMENT_STATES
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """A third party by link."""
-
-    identity: str
-    name: str
-    mode: Mode
-    adult: bool
-    """Stated by whoever invited; otherwise the guest counts as a minor for consent."""
-    invited_by: Actor
-    invited_at: datetime
-    joined: bool = False
-    fence: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """A call on its way from one agent to another."""
-
-    id: TransferId
-    kind: TransferKind
-    source: AgentId
-    target: Target
-    state: TransferState
-    started_at: datetime
-    started_by: Actor
-    note: str = ""
-    agent: AgentId | None = None
-    """Who accepted."""
-    ended_at: datetime | None = None
-
-    @property
-    def live(self) -> bool:
-        """Whether it is still under way."""
-        return self.state in LIVE_TRANSFER_STATES
-
-
-@dataclass(frozen=True, slots=True)
-class Supervision:
-    """A supervisor's present part in a call, as supervisors' consoles list it."""
-
-    supervisor: AgentId
-    mode: Mode
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """The last word of one participant about one purpose."""
-
-    participant: str
-    purpose: Purpose
-    decision: Decision
-    by: ConsentBy
-    notice_version: str
-    at: datetime
-    actor: Actor
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An agent who declined or missed this call; he is not asked again before `until`."""
-
-    agent: AgentId
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A queued call that is given to no agent before `until` (``None``: before somebody asks for a human)."""
-
-    reason: ParkReason
-    until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class FileRef:
-    """A file that was stored elsewhere; the desk only names it."""
-
-    id: str
-    name: str
-    media_type: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rating:
-    """What the student thought of it."""
-
-    stars: int
-    resolved: bool | None
-    comment: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Wrapup:
-    """What the agent noted afterwards."""
-
-    agent: AgentId
-    codes: tuple[str, ...]
-    notes: str
-    resolved: bool
-    first_diagnosis: str
-    at: datetime
-
-
-# --- aggregates ---------------------------------------------------------------------------------------------
+from signalling.desk.people import SYSTEM, Actor, CallContext, StudentProfile, Subject
+from signalling.desk.places import (
+    Assignment,
+    Consent,
+    FileRef,
+    Guest,
+    Offer,
+    Parked,
+    Rating,
+    Refused,
+    Seek,
+    SkillNeed,
+    Supervision,
+    Target,
+    Transfer,
+    Wrapup,
+)
+from signalling.desk.vocabulary import (
+    LIVE_ASSIGNMENT_STATES,
+    LIVE_TRANSFER_STATES,
+    OPEN_CALL_STATES,
+    SERVED_CALL_STATES,
+    Activity,
+    ActorRole,
+    AgentState,
+    AssignmentRole,
+    AssignmentState,
+    CallState,
+    ClosedReason,
+    ConsentBy,
+    Decision,
+    DueKind,
+    EngagementState,
+    Kind,
+    Mode,
+    OfferState,
+    ParkReason,
+    Purpose,
+    Relation,
+    Routing,
+    Severity,
+    StudentPresence,
+    TicketState,
+    Tier,
+    TransferKind,
+    TransferState,
+)
+
+__all__ = [
+    "EPOCH",
+    "KEPT_ASSIGNMENTS",
+    "KEPT_OFFERS",
+    "LIVE_ASSIGNMENT_STATES",
+    "LIVE_TRANSFER_STATES",
+    "MINOR_AGE_YEARS",
+    "OPEN_CALL_STATES",
+    "SERVED_CALL_STATES",
+    "SYSTEM",
+    "Activity",
+    "Actor",
+    "ActorRole",
+    "Agent",
+    "AgentId",
+    "AgentProfile",
+    "AgentState",
+    "Assignment",
+    "AssignmentRole",
+    "AssignmentState",
+    "Call",
+    "CallContext",
+    "CallId",
+    "CallState",
+    "ClosedReason",
+    "Consent",
+    "ConsentBy",
+    "Decision",
+    "DeskPolicy",
+    "Due",
+    "DueId",
+    "DueKind",
+    "Engagement",
+    "EngagementState",
+    "FileRef",
+    "Guest",
+    "JsonObject",
+    "Kind",
+    "Link",
+    "MessageId",
+    "Mode",
+    "Offer",
+    "OfferId",
+    "OfferState",
+    "OpenHours",
+    "Overflow",
+    "ParkReason",
+    "Parked",
+    "Purpose",
+    "QueueConfig",
+    "QueueId",
+    "Rating",
+    "Refused",
+    "Relation",
+    "Routing",
+    "Seek",
+    "Severity",
+    "SkillNeed",
+    "StudentId",
+    "StudentPresence",
+    "StudentProfile",
+    "Subject",
+    "Supervision",
+    "Target",
+    "Ticket",
+    "TicketId",
+    "TicketState",
+    "Tier",
+    "Transfer",
+    "TransferId",
+    "TransferKind",
+    "TransferState",
+    "Wrapup",
+    "derive_id",
+    "ticket_number",
+    "uuid7",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -923,11 +509,14 @@ class QueueConfig:
     external_deadline_s: float = 5.0
 
 
+DEFAULT_QUEUE = QueueId("technical")
+
+
 @dataclass(frozen=True, slots=True)
 class DeskPolicy:
     """What holds for the whole desk."""
 
-    default_queue: QueueId = QueueId("technical")
+    default_queue: QueueId = DEFAULT_QUEUE
     connect_timeout_s: float = 20.0
     """From accepting to being in the room; then the call goes to somebody else."""
     rejoin_s: float = 20.0

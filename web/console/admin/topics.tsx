@@ -190,7 +190,7 @@ function TopicEditor({ topic, title, taken, queues, onClose, onDone }: EditorPro
   const required = { required: true, whitespace: true, message: t("admin.required") };
   const text = (name: "adviceZh" | "adviceEn" | "childZh" | "childEn", label: string, extra?: string) => (
     <Form.Item name={name} label={label} {...(extra === undefined ? {} : { extra })}>
-      <Input.TextArea autoSize={{ minRows: 1, maxRows: 3 }} maxLength={TEXT_CHARACTERS} showCount />
+      <Input.TextArea rows={2} maxLength={TEXT_CHARACTERS} showCount />
     </Form.Item>
   );
   return (

@@ -9,7 +9,7 @@ from playwright.async_api import Page, ViewportSize, expect
 
 from loadtest.desk_client import DeskClient
 from scripts.screenshots.desk import SAID, agent_at_work, answered, sign_in, student_asks
-from scripts.screenshots.drawings import LANGUAGES, Language
+from scripts.screenshots.drawings import LANGUAGES, SCREEN, Language
 from scripts.screenshots.people import in_room
 from scripts.screenshots.studio import SLOW_MS, Studio
 
@@ -18,30 +18,31 @@ SETTLE_S = 4.0
 CURVES_S = 25.0
 """Until the curves of the line are curves."""
 
+SETTINGS = ("agents", "queues", "topics", "accounts", "keys", "audit")
+
 _numbers = itertools.count(1)
 
 
 async def _draw(page: Page) -> None:
     """An arrow and a box on the student's screen."""
-    guide = page.locator("[data-tool]")
-    if not await guide.count():
-        return
     box = await page.locator("[data-stage=screen] .rh-picture").bounding_box()
-    if box is None:
-        return
+    assert box is not None
+
+    height = box["width"] * SCREEN["height"] / SCREEN["width"]
+    top = box["y"] + (box["height"] - height) / 2
 
     async def drag(*places: tuple[float, float]) -> None:
-        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+        points = [(box["x"] + x * box["width"], top + y * height) for x, y in places]
         await page.mouse.move(*points[0])
         await page.mouse.down()
         for point in points[1:]:
             await page.mouse.move(*point, steps=8)
         await page.mouse.up()
 
-    await page.locator("[data-tool=box]").click()
-    await drag((0.05, 0.52), (0.36, 0.63))
-    await page.locator("[data-tool=arrow]").click()
-    await drag((0.78, 0.78), (0.67, 0.62))
+    await page.locator("[data-guide=box]").click()
+    await drag((0.03, 0.545), (0.34, 0.62))
+    await page.locator("[data-guide=arrow]").click()
+    await drag((0.72, 0.8), (0.825, 0.62))
 
 
 async def _call(studio: Studio, language: Language, *, dark: bool) -> None:
@@ -87,8 +88,6 @@ async def _call(studio: Studio, language: Language, *, dark: bool) -> None:
         await _draw(page)
         await asyncio.sleep(1)
         await studio.snap(page, f"console-call-{suffix}")
-        await page.locator("[data-tool]").first.focus()
-        await page.keyboard.press("Escape")
         await page.get_by_role("tab", name={"zh-CN": "线路", "en": "Line"}[language.code]).click()
         await asyncio.sleep(CURVES_S)
         await studio.snap(page, f"console-line-{suffix}")
@@ -147,17 +146,15 @@ def _names(language: Language) -> tuple[str, ...]:
 async def _settings(studio: Studio, language: Language) -> None:
     page = await studio.page("agent", language, WIDE)
     await sign_in(studio, page, "admin", "#/admin")
-    tabs = page.get_by_role("tab")
-    await tabs.first.wait_for(timeout=SLOW_MS)
-    for number in range(await tabs.count()):
-        await tabs.nth(number).click()
+    for part in SETTINGS:
+        await page.locator(f"a[href='#/admin/{part}']").click(timeout=SLOW_MS)
         await asyncio.sleep(1)
-        await studio.snap(page, f"admin-{number + 1}-{language.code}")
+        await studio.snap(page, f"admin-{part}-{language.code}")
     await page.context.close()
 
 
 async def take(studio: Studio) -> None:
-    """console-STATE-LANG.png (and -dark in the first language), supervisor-…, admin-NUMBER-…."""
+    """console-STATE-LANG.png (and -dark in the first language), supervisor-…, admin-PART-…."""
     for language in LANGUAGES:
         await _call(studio, language, dark=False)
         await _floor(studio, language)

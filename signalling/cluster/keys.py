@@ -22,6 +22,8 @@ ROOM_INDEX_S = 60.0
 LEASE_MEMORY_S = 24 * 3600.0
 """Life of an expired lease's last number, when Redis is the store of leases. Numbers also follow the clock,
 so that forgetting one cannot make them go back."""
+LOCKOUT_S = 3600.0
+"""Failed logins, after the last one: longer than the longest lock-out, after which they are forgiven."""
 RATE_LIMIT_S = 3600.0
 """Longest life of a bucket; a bucket that would be full again earlier goes earlier."""
 
@@ -80,9 +82,9 @@ def rate_limit(limit: str, who: str) -> Key:
     return Key(f"{PREFIX}limit:{_plain(limit)}:{who}", RATE_LIMIT_S)
 
 
-def lockout(who: str, longest_s: float) -> Key:
-    """Hash of failed logins (count, until); forgotten when it would be forgiven anyway."""
-    return Key(f"{PREFIX}lockout:{who}", 2 * longest_s)
+def lockout(who: str) -> Key:
+    """Hash of failed logins (count, until)."""
+    return Key(f"{PREFIX}lockout:{who}", LOCKOUT_S)
 
 
 def wakeup(topic: str) -> Channel:

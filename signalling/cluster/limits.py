@@ -122,14 +122,14 @@ class SharedLockout:
     async def remaining_s(self, who: str) -> float:
         """Seconds the key is still closed; 0 when it is open, or nobody can say."""
         try:
-            left_ms = await self._redis.run(_CLOSED, [keys.lockout(who, self._longest_s).name], [])
+            left_ms = await self._redis.run(_CLOSED, [keys.lockout(who).name], [])
         except RedisAwayError:
             return 0.0
         return float(left_ms) / 1000
 
     async def failed(self, who: str) -> None:
         """Count one failure."""
-        key = keys.lockout(who, self._longest_s)
+        key = keys.lockout(who)
         limits = [self._allowed, round(self._first_s * 1000), round(self._longest_s * 1000), key.life_ms]
         with contextlib.suppress(RedisAwayError):
             await self._redis.run(_FAIL, [key.name], limits)
@@ -137,7 +137,7 @@ class SharedLockout:
     async def succeeded(self, who: str) -> None:
         """Forget the failures."""
         with contextlib.suppress(RedisAwayError):
-            await self._redis.call("DEL", keys.lockout(who, self._longest_s).name)
+            await self._redis.call("DEL", keys.lockout(who).name)
 
 
 class LocalLimiter:

@@ -33,7 +33,7 @@ def test_every_key_but_the_epoch_has_a_lifetime() -> None:
             assert key.life_s is not None
             assert key.life_ms > 0
         assert (key.name if isinstance(key, keys.Key) else key).startswith(keys.PREFIX)
-    assert len({key.name for key in made}) == len(made) == 6
+    assert len({key.name for key in made}) == len(made) == 7
     with pytest.raises(ValueError, match="does not expire"):
         _ = keys.EPOCH.life_ms
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -77,7 +78,7 @@ INK = """(canvas) => {
 }"""
 
 
-async def drag(page: Page, box: dict[str, float], *places: tuple[float, float]) -> None:
+async def drag(page: Page, box: Mapping[str, Any], *places: tuple[float, float]) -> None:
     """Press at the first place of a box, move through the others, release."""
     at = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in places]
     await page.mouse.move(*at[0])

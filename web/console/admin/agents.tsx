@@ -59,7 +59,7 @@ export function AgentsPage() {
               sorter: (one, other) => one.name.localeCompare(other.name),
               render: (_, agent) => (
                 <span className="rh-row">
-                  <Avatar id={agent.id} name={agent.name} size={30} />
+                  <Avatar id={agent.id} name={agent.name} size={30} staff />
                   <span>
                     {agent.name} <span className="rh-muted">{agent.id}</span>
                     {agent.supervisor ? <Tag className="rh-admin-tag">{t("admin.agents.supervisor")}</Tag> : null}

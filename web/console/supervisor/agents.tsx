@@ -60,7 +60,7 @@ function AgentRow({ agent, onOpen }: { agent: Agent; onOpen: (call: string) => v
   const dot = agent.activity === "talking" || agent.activity === "chatting" ? "talking" : agent.state;
   const text = (
     <>
-      <Avatar id={agent.id} name={agent.name} size={30} />
+      <Avatar id={agent.id} name={agent.name} size={30} staff />
       <span className="rh-floor-name">{agent.name === "" ? agent.id : agent.name}</span>
       <span className="rh-end rh-row rh-floor-small">
         <span className="rh-muted rh-figures">

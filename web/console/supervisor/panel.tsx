@@ -104,10 +104,13 @@ function Media({ call, session, snapshot, mode }: { call: Call; session: CallSes
   const name = call.student?.name ?? "";
   const { microphone, canPublish } = snapshot;
   const silent = mode === "monitor";
-  // Who only listens keeps the microphone closed; who begins to speak has it opened.
+  // Who begins to speak has the microphone opened; who only listens never has it open, however it came to be.
   useEffect(() => {
-    if (canPublish && snapshot.phase === "connected") void session.setMicrophone(!silent);
+    if (!silent && canPublish && snapshot.phase === "connected") void session.setMicrophone(true);
   }, [session, silent, canPublish, snapshot.phase]);
+  useEffect(() => {
+    if (silent && microphone === "on") void session.setMicrophone(false);
+  }, [session, silent, microphone]);
   return (
     <>
       <Sounds participants={others} />
@@ -130,7 +133,7 @@ function Media({ call, session, snapshot, mode }: { call: Call; session: CallSes
       <ul className="rh-floor-people" aria-label={t("supervisor.panel.people")}>
         {others.map((person) => (
           <li key={person.identity} data-person={person.identity} data-speaking={person.isSpeaking}>
-            <Avatar id={person.identity} name={person.name} size={28} pulsing={person.isSpeaking} />
+            <Avatar id={person.identity} name={person.name} size={28} pulsing={person.isSpeaking} staff={person !== student} />
             <span className="rh-floor-name">{person.name}</span>
             {person.isSpeaking ? <span className="rh-good rh-floor-small">{t("supervisor.panel.speaking")}</span> : null}
             {person.microphone === "on" ? null : (

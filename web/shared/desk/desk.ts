@@ -389,13 +389,15 @@ export class StaffDesk {
     }
     for (const id of wanted) {
       if (this.rooms.has(id)) continue;
-      const video = next.calls.find((each) => each.id === id)?.engagement.kind === "video";
+      const engagement = next.calls.find((each) => each.id === id)?.engagement;
+      const video = engagement?.kind === "video";
       const room = new CallRoom(id, {
         api: this.api,
         signalUrl: signalUrl(this.options.base),
         devices: () => this.options.devices?.() ?? {},
         camera: () => video && (this.options.camera?.() ?? true),
-        quiet: () => this.listening.has(id),
+        // Who supervises is heard only after deciding to be: a reload of the page must not open a microphone.
+        quiet: () => this.listening.has(id) || engagement?.role === "supervisor",
         check: async () => {
           await this.#readMe();
         },

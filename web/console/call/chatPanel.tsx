@@ -29,7 +29,7 @@ export function ChatPanel({
 }) {
   const { t } = useAmbience();
   const { desk, me } = useSession();
-  const scroller = useRef<HTMLOListElement>(null);
+  const scroller = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const [below, setBelow] = useState(false);
   const count = messages.length;
@@ -56,12 +56,14 @@ export function ChatPanel({
   };
   return (
     <div className="rh-chat">
-      <ol className="rh-chat-log" ref={scroller} role="log" aria-label={t("chat.title")} onScroll={scrolled} tabIndex={0}>
-        {count === 0 ? <li className="rh-chat-none">{t("chat.none")}</li> : null}
-        {messages.map((message) => (
-          <Line key={message.id} call={call} message={message} mine={message.author === me.id} />
-        ))}
-      </ol>
+      <div className="rh-chat-log" ref={scroller} role="log" aria-label={t("chat.title")} onScroll={scrolled} tabIndex={0}>
+        {count === 0 ? <p className="rh-chat-none">{t("chat.none")}</p> : null}
+        <ol>
+          {messages.map((message) => (
+            <Line key={message.id} call={call} message={message} mine={message.author === me.id} />
+          ))}
+        </ol>
+      </div>
       {below ? (
         <button type="button" className="rh-chat-new" onClick={toEnd}>
           {t("chat.new")}

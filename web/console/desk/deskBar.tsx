@@ -106,7 +106,7 @@ function StateSwitch() {
         ],
       }}
     >
-      <Button className="rh-state" loading={busy} data-control="state" data-state={agent.state} aria-label={t("desk.state")}>
+      <Button className="rh-state" loading={busy} data-control="state" data-state={agent.state} title={t("desk.state")}>
         <span className={`rh-dot rh-dot-${agent.state}`} />
         {stateText(t, agent.state, agent.reason)}
         {activity}

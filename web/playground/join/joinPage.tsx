@@ -27,7 +27,7 @@ interface JoinPageProps {
 type Missing = "join.nameMissing" | "join.roomMissing" | "join.tokenMissing" | "join.tokenMalformed";
 
 export function JoinPage({ environment, autoJoin, joining, problem, onJoin, onCancel }: JoinPageProps) {
-  const { t, preferences, remember } = useAmbience();
+  const { t, locale, preferences, remember } = useAmbience();
   const { query } = environment;
   const preview = useMemo(() => environment.openPreview(preferences.devices), [environment]);
   const previewState = useStore(preview.state);
@@ -125,7 +125,7 @@ export function JoinPage({ environment, autoJoin, joining, problem, onJoin, onCa
             {(close) => <ThemeChoices close={close} />}
           </Menu>
           <Menu
-            label={t("language.choose")}
+            label={`${t("language.choose")} ${t(`language.${locale}`)}`}
             buttonClass="tool with-text"
             button={
               <>

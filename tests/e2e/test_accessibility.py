@@ -1,0 +1,143 @@
+"""axe finds no serious fault on any page, in light and in dark."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from loadtest.desk_client import DeskClient
+from loadtest.server import ServerProcess
+from loadtest.tokens import platform_token
+from tests.e2e.conftest import ROOT
+from tests.e2e.desk import SLOW_MS, console, talked_call
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
+RUN = """async () => {
+    const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+    const serious = violations.filter((each) => ['serious', 'critical'].includes(each.impact));
+    const places = (each) => each.nodes.slice(0, 4).map((node) => `${node.target} ${node.html}`).join(' | ');
+    return serious.map((each) => `${each.id}: ${each.help}: ${places(each)}`);
+}"""
+SETTINGS = ("agents", "queues", "topics", "accounts", "keys", "audit")
+
+_numbers = itertools.count(1)
+
+
+async def look(page: Page, name: str, faults: list[str]) -> None:
+    """Note every serious or critical fault of the page as it is now."""
+    # What fades in has no contrast yet.
+    await page.wait_for_function(
+        "() => document.getAnimations().every((each) => each.playState !== 'running' "
+        "|| each.effect?.getComputedTiming().iterations === Infinity)"
+    )
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
+    faults += [f"{name}: {each}" for each in await page.evaluate(RUN)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_students_pages(browser: Browser, server: ServerProcess, scheme: Any) -> None:
+    context = await browser.new_context(
+        viewport={"width": 390, "height": 844},
+        locale="zh-CN",
+        color_scheme=scheme,
+        permissions=["camera", "microphone"],
+    )
+    faults: list[str] = []
+    page = await context.new_page()
+    await page.goto(server.http_url)
+    await page.get_by_role("button", name="加入").wait_for(timeout=SLOW_MS)
+    await look(page, "playground", faults)
+    await page.goto(f"{server.http_url}/class/?student=student-3")
+    await page.locator("raisehand-help .launcher").wait_for(timeout=SLOW_MS)
+    await look(page, "class", faults)
+
+    profile = {"age": 30, "locale": "zh-CN"}
+    token = platform_token(f"axe-{next(_numbers)}", name="小明", profile=profile)
+    async with aiohttp.ClientSession() as http:
+        agent = await DeskClient.login(server.http_url, "lin", http)
+        await page.goto(f"{server.http_url}/help/#token={token}")
+        await page.locator("[data-topic=no_sound]").wait_for(timeout=SLOW_MS)
+        await look(page, "start", faults)
+        await page.locator("[data-topic=no_sound]").click()
+        await expect(page.locator(".ticket-number").first).to_be_visible(timeout=SLOW_MS)
+        await look(page, "waiting", faults)
+        await agent.set_state("available")
+        async with agent.events() as stream:
+            items = (await agent.get("/offers"))["items"]
+            offer = (
+                items[0] if items else (await stream.wait_for("offer.created", timeout_s=20)).data["offer"]
+            )
+        joined = await agent.accept(offer["id"])
+        await expect(page.locator("[data-page=call]")).to_be_visible(timeout=SLOW_MS)
+        await expect(page.locator("[data-card=consent]")).to_be_visible(timeout=SLOW_MS)
+        await look(page, "call", faults)
+        await page.locator("[data-control=chat]").click()
+        await agent.write(joined.call["id"], "您好")
+        await expect(page.get_by_role("log")).to_contain_text("您好")
+        await look(page, "chat", faults)
+        await agent.end(joined.call["id"])
+        await expect(page.locator("[data-page=rating]")).to_be_visible(timeout=SLOW_MS)
+        await look(page, "rating", faults)
+        await agent.wrap_up(joined.call["id"], codes=["other"], resolved=True)
+        await agent.set_state("offline")
+    await context.close()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(("scheme", "agent"), [("light", "sun"), ("dark", "li")])
+async def test_the_staffs_pages(browser: Browser, server: ServerProcess, scheme: str, agent: str) -> None:
+    context = await browser.new_context(locale="zh-CN", color_scheme=scheme)  # type: ignore[arg-type]
+    faults: list[str] = []
+    page = await context.new_page()
+    await page.goto(f"{server.http_url}/console/")
+    await page.locator("#username").wait_for(timeout=SLOW_MS)
+    await look(page, "sign in", faults)
+    await context.close()
+
+    async with console(browser, server, "zhou", path="/desk", language="zh-CN", scheme=scheme) as shown:
+        await shown.page.locator("[data-readiness]").wait_for(timeout=SLOW_MS)
+        await look(shown.page, "desk", faults)
+        await shown.page.locator("[data-control=start]").click()
+        async with aiohttp.ClientSession() as http:
+            asker = DeskClient.student(
+                server.http_url, f"axe-{next(_numbers)}", http, name="小红", level="vip", age=12
+            )
+            opened = await asker.ask(
+                kind="chat", topic="course", severity="class_stopping", wanted_agent="zhou"
+            )
+            await expect(shown.page.locator("[data-offer]")).to_be_visible(timeout=SLOW_MS)
+            await look(shown.page, "offer", faults)
+            await shown.page.keyboard.press("Enter")
+            await expect(shown.page.locator("[data-control=message]")).to_be_visible(timeout=SLOW_MS)
+            await asker.write(opened.id, "老师您好")
+            await expect(shown.page.get_by_role("log")).to_contain_text("老师您好")
+            await look(shown.page, "call", faults)
+            await asker.end(opened.id)
+            await expect(shown.page.locator("[data-wrapup]")).to_be_visible(timeout=SLOW_MS)
+            await look(shown.page, "summary", faults)
+            zhou = await DeskClient.login(server.http_url, "zhou", http)
+            await zhou.wrap_up(opened.id, codes=["other"], resolved=True)
+            await zhou.set_state("offline")
+
+    async with (
+        talked_call(server, student=f"axe-{next(_numbers)}", agent=agent) as call,
+        console(browser, server, "qian", path="/supervisor", language="zh-CN", scheme=scheme) as shown,
+    ):
+        row = shown.page.locator(f"[data-call='{call.id}']")
+        await row.locator("[data-join=monitor]").click(timeout=SLOW_MS)
+        await expect(shown.page.locator("[data-panel-call] video")).to_be_visible(timeout=SLOW_MS)
+        await look(shown.page, "floor", faults)
+        await shown.page.locator("[data-panel-call] [data-join=leave]").click()
+
+    async with console(browser, server, "admin", path="/admin", language="zh-CN", scheme=scheme) as shown:
+        for part in SETTINGS:
+            await shown.page.locator(f"a[href='#/admin/{part}']").click(timeout=SLOW_MS)
+            await shown.page.locator(".rh-admin-page h1, .rh-admin-page h2").first.wait_for(timeout=SLOW_MS)
+            await look(shown.page, f"settings, {part}", faults)
+    assert not faults, "\n".join(faults)

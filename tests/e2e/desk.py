@@ -106,3 +106,14 @@ async def console(
         assert shown.errors == [], shown.errors
     finally:
         await context.close()
+
+
+async def release(server: ServerProcess, username: str) -> None:
+    """End and wrap up whatever an agent is in, so that the next test finds him free."""
+    async with aiohttp.ClientSession() as http:
+        client = await DeskClient.login(server.http_url, username, http)
+        for engagement in (await client.get(f"/agents/{username}"))["engagements"]:
+            if engagement["state"] != "wrapping":
+                await client.end(engagement["call"])
+            await client.wrap_up(engagement["call"], codes=["other"], resolved=True)
+        await client.set_state("offline")

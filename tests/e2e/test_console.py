@@ -270,6 +270,7 @@ async def test_a_call_from_the_ring_to_the_summary(stage: Stage) -> None:
     await student.client.write(opened.call["id"], "老师您好")
     await expect(chen.page.get_by_role("log")).to_contain_text("老师您好")
     await chen.page.keyboard.press("c")
+    await expect(chen.control("message")).to_be_focused()
     await chen.page.keyboard.type("您好，我来看看")
     await chen.page.keyboard.press("Enter")
     await expect(chen.control("message")).to_have_value("")

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, expect
 from loadtest.server import ServerProcess
 from loadtest.tokens import platform_token
 from tests.e2e.conftest import ARTIFACTS, CHROMIUM_ARGUMENTS
-from tests.e2e.desk import SLOW_MS, console
+from tests.e2e.desk import SLOW_MS, console, release
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -173,6 +173,7 @@ async def test_drawing_on_the_students_screen(browser: Browser, server: ServerPr
         assert median < POINTER_MS  # p95 is for the benchmark, on a machine that has nothing else to do
         await student.close()
     await context.close()
+    await release(server, "zhao")
 
 
 TAB_TITLE = "The lesson"
@@ -271,3 +272,4 @@ async def test_marks_on_the_shared_page_itself(
         visible = "() => getComputedStyle(document.getElementById('secret')).visibility"
         assert await student.evaluate(visible) == "visible"
         await real.close()
+    await release(server, "zhao")

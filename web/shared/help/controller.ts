@@ -614,7 +614,9 @@ export class HelpController {
 
   #followPhase(before: HelpState, after: HelpState): void {
     if (after.phase === "waiting" || after.phase === "talking") void this.#checkMicrophone();
-    if (after.phase === "connecting" && before.phase !== "talking") this.options.onAlert("accepted");
+    // Both events may be read at once: then there is no step between waiting and talking.
+    const wasTaken = before.phase === "connecting" || before.phase === "talking";
+    if ((after.phase === "connecting" || after.phase === "talking") && !wasTaken) this.options.onAlert("accepted");
     if (after.phase === "talking") this.options.onAlert("connected");
     if (after.phase === "summoned") this.options.onAlert("summoned");
     if (isOpen(before) && !isOpen(after) && after.phase !== "start") this.options.onAlert("ended");

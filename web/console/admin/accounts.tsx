@@ -70,7 +70,7 @@ export function AccountsPage() {
               title: t("admin.agents.name"),
               render: (_, account) => (
                 <span className="rh-row">
-                  <Avatar id={account.id} name={account.name} size={30} /> {account.name}
+                  <Avatar id={account.id} name={account.name} size={30} staff /> {account.name}
                 </span>
               ),
             },

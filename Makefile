@@ -10,10 +10,10 @@ CHECKED := mediaserver signalling loadtest scripts tests
 # Seconds for each fuzz target; `make test` fuzzes briefly, `make fuzz` for a minute, `make test-long` for ten.
 FUZZ_SECONDS ?= 60
 ARGS ?=
-# Most tests wait more than they compute, so several run at a time, file by file: three, of those that drive browsers
-# two. Those that measure how the server bears something run alone.
+# Most tests wait more than they compute, so three run at a time, file by file. Browsers compute: one after the other.
+# Those that measure how the server bears something run alone, too.
 PARALLEL ?= -n 3 --dist loadfile
-BROWSERS ?= -n 2 --dist loadfile
+BROWSERS ?=
 SHOWN := tests/e2e tests/packaging
 ALONE := tests/integration/faults tests/integration/kills
 

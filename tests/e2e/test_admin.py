@@ -50,6 +50,7 @@ async def test_agents_from_a_file(browser: Browser, server: ServerProcess) -> No
         assert "mei" not in {agent["id"] for agent in await admin.agents()}  # nothing changed yet
         await page.locator("[data-admin=apply]").click()
         await expect(page.get_by_role("row", name="梅老师")).to_be_visible()
+        await expect(page.get_by_role("row", name="chen")).to_contain_text("video 3")
         agents = {agent["id"]: agent for agent in await admin.agents()}
         assert agents["mei"]["queues"] == ["teaching", "technical"] and agents["mei"]["max_chats"] == 5
         assert agents["chen"]["skills"] == {"audio": 5, "video": 3}

@@ -199,6 +199,8 @@ async def test_an_evening_through_the_screens(people: People, server: ServerProc
     await panel.locator("[data-join=whisper]").click()
     await expect(chen.page.locator("[data-person=qian]")).to_be_visible(timeout=SLOW_MS)
     await expect(student.locator("[data-person=qian]")).to_have_count(0)
+    await expect(panel.locator("[data-join=whisper]")).to_have_attribute("aria-pressed", "true")
+    await expect(panel.locator("[data-join=barge]")).to_be_enabled()
     await panel.locator("[data-join=barge]").click()
     await expect(student.locator("[data-person=qian]")).to_be_visible(timeout=SLOW_MS)
     await panel.locator("[data-join=leave]").click()

@@ -6,7 +6,9 @@ const LOUDNESS = 0.12;
 /** A short sound and, on phones, a buzz. Browsers that refuse stay silent: it is told on the screen as well. */
 export function chime(kind: keyof typeof NOTES): void {
   try {
-    (navigator as { vibrate?: (pattern: number[]) => boolean }).vibrate?.(kind === "up" ? [120, 60, 120] : [60]);
+    const device = navigator as { vibrate?: (pattern: number[]) => boolean; userActivation?: { hasBeenActive: boolean } };
+    // Before the first tap browsers refuse, and complain.
+    if (device.userActivation?.hasBeenActive ?? true) device.vibrate?.(kind === "up" ? [120, 60, 120] : [60]);
     const context = new AudioContext();
     if (context.state === "suspended") {
       void context.close();

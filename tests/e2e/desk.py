@@ -53,7 +53,7 @@ async def talked_call(
             await asyncio.gather(*(person.close() for person in people), return_exceptions=True)
             if (await asker.call(opened.call["id"]))["state"] not in ("wrapping", "closed"):
                 await asker.end(opened.call["id"])
-            await helper.set_state("offline")
+            await release(server, agent)
 
 
 async def _offer(helper: DeskClient) -> Json:

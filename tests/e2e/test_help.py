@@ -18,6 +18,7 @@ from loadtest.proxy import TcpProxy
 from loadtest.server import ServerProcess
 from loadtest.tokens import platform_token
 from tests.e2e.conftest import ARTIFACTS, ROOT
+from tests.e2e.desk import release
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -90,6 +91,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def agent(server: ServerProcess, http: aiohttp.ClientSession) -> AsyncIterator[Agent]:
     """The only agent who is available."""
+    await release(server, "chen")  # from whatever another file left
     client = await DeskClient.login(server.http_url, "chen", http)
     person = Person("agent", 440, client, await client.events().open())
     await client.set_state("available")

@@ -167,8 +167,6 @@ class Wakeups:
             await self._follow(pubsub)
             self.counters.subscriptions += 1
             self.reaching = True
-            for topic in list(self._listeners):  # what was published before is lost
-                self._wake_here(topic)
             clock = asyncio.get_running_loop().time
             asked_at, heard_at = clock(), clock()
             while True:
@@ -195,6 +193,9 @@ class Wakeups:
         wanted = frozenset(self._channels) | {keys.wakeup(ROOMS)}
         if new := wanted - self._subscribed:
             await bounded(pubsub.subscribe(*new), CALL_TIMEOUT_S)
+            for channel in new:  # what was published before is lost
+                if channel in self._channels:
+                    self._wake_here(self._channels[channel])
         if old := self._subscribed - wanted:
             await bounded(pubsub.unsubscribe(*old), CALL_TIMEOUT_S)
         self._subscribed = wanted

@@ -278,6 +278,19 @@ async def test_presence_survives_a_flush_and_a_freeze(valkey: Valkey, connect: C
 
 
 @pytest.mark.slow
+async def test_who_begins_to_listen_looks_once_subscribed(connect: Connect) -> None:
+    """What another node published between the two is lost, so there may be something to see."""
+    ours, theirs = [Wakeups(await connect()) for _ in range(2)]
+    for wakeups in (ours, theirs):
+        wakeups.start()
+    await eventually(lambda: ours.reaching and theirs.reaching)
+    with theirs.listen("late", poll_s=60) as late:
+        await ours.wake("late")  # before the subscription is made
+        assert await late.wait(10)
+    for wakeups in (ours, theirs):
+        await wakeups.stop()
+
+
 async def test_wake_ups_reach_other_nodes_and_lost_ones_do_no_harm(valkey: Valkey, connect: Connect) -> None:
     ours, theirs = [Wakeups(await connect()) for _ in range(2)]
     for wakeups in (ours, theirs):

@@ -21,6 +21,9 @@ from signalling.store.relay import BATCH, Feed, Relay, StoredEvent
 RECENT: Final = 4096
 """Events kept in memory for listeners that lag a little."""
 
+RELAY_POLL_S: Final = 1.0
+"""The relay looks as often without being woken: its lease lives 5 s, and a lost wake-up delays all events."""
+
 RETRY_S: Final = 0.5
 """Seconds between looks while the database is away."""
 
@@ -49,7 +52,7 @@ class EventFeed:
 
     async def run_relay(self) -> None:
         """Number what was committed, for as long as the node runs; an owned task."""
-        with self._wakeups.listen(OUTBOX) as woken:
+        with self._wakeups.listen(OUTBOX, poll_s=RELAY_POLL_S) as woken:
             while True:
                 try:
                     published = await self._relay.run_once()

@@ -27,8 +27,8 @@ LEASE_NAME: Final = "event-relay"
 LEASE_S: Final = 5.0
 """Life of the relay's lease: how long events wait for an id after the relay's process was killed."""
 
-RENEW_BEFORE_S: Final = 3.7
-"""The lease is renewed when less than this is left of it: early enough for the relay's rarest look."""
+RENEW_BEFORE_S: Final = 3.0
+"""The lease is renewed when less than this is left of it."""
 
 _BEYOND: Final = 2**63 - 1
 """No id is as large; the databases' integers end here."""

@@ -115,6 +115,7 @@ export function JoinButtons({ call, joining, onOpen }: { call: Call; joining: Jo
   const mode = joining.modeIn(call);
   const may = me.role === "supervisor";
   const busy = joining.busy === call.id;
+  const waits = joining.busy !== null; // one step at a time: a click now would be lost
   const responsible = call.participants.some((person) => person.identity === me.id && person.role === "primary");
   if (responsible) return null;
   return (
@@ -127,7 +128,7 @@ export function JoinButtons({ call, joining, onOpen }: { call: Call; joining: Jo
               size="small"
               type={mode === way.mode ? "primary" : "default"}
               icon={way.icon}
-              disabled={silent !== null}
+              disabled={silent !== null || waits}
               loading={busy && mode !== way.mode ? { delay: 300 } : false}
               aria-pressed={mode === way.mode}
               data-join={way.mode}
@@ -142,7 +143,7 @@ export function JoinButtons({ call, joining, onOpen }: { call: Call; joining: Jo
         );
       })}
       <Tooltip title={may ? t("supervisor.join.takeover.hint") : t("supervisor.join.notSupervisor")}>
-        <Button size="small" danger icon={<SwapOutlined />} disabled={!may || busy} data-join="takeover" onClick={() => void joining.takeOver(call)}>
+        <Button size="small" danger icon={<SwapOutlined />} disabled={!may || waits} data-join="takeover" onClick={() => void joining.takeOver(call)}>
           {t("supervisor.join.takeover")}
         </Button>
       </Tooltip>

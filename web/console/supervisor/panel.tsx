@@ -69,6 +69,7 @@ function Inside({ call, joining }: { call: Call; joining: Joining }) {
               className="rh-end"
               danger
               icon={<LogoutOutlined />}
+              disabled={joining.busy !== null}
               loading={joining.busy === call.id ? { delay: 300 } : false}
               data-join="leave"
               onClick={() => void joining.leave(call.id)}

@@ -1,4 +1,4 @@
-"""axe finds no serious fault on any page, in light and in dark."""
+"""axe finds no serious fault on the pages of students and staff, in light and in dark."""
 
 from __future__ import annotations
 

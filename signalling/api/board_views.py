@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from signalling.api.answers import (
-    QueueAnswer,
-    QueuePlace,
-    WaitingAnswer,
-    WaitRange,
-    queue_config_answer,
-)
+from signalling.api.answers.calls import QueuePlace, WaitRange
+from signalling.api.answers.queues import QueueAnswer, WaitingAnswer, queue_config_answer
 from signalling.desk import routing
 from signalling.desk.model import AgentState, AssignmentRole, Call, Kind, QueueConfig
 from signalling.service.live_board import LiveBoard

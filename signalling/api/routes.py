@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from signalling.api import answers as a
 from signalling.api import requests as r
+from signalling.api.answers.agents import AgentAnswer, Agents
+from signalling.api.answers.calls import (
+    Accepted,
+    CallAnswer,
+    CallOpened,
+    Calls,
+    CallWithMedia,
+    DroppedIn,
+    GuardianLink,
+    Muted,
+    OfferAnswer,
+    Offers,
+    QueuePlace,
+)
+from signalling.api.answers.messages import FileAnswer, MessageAnswer, Messages
+from signalling.api.answers.queues import QueueAnswer, Queues
+from signalling.api.answers.tickets import ClassStatsAnswer, HistoryAnswer, TicketAnswer, Tickets
 from signalling.api.files import MEDIA_TYPES
 from signalling.api.handlers import (
     administration,
@@ -56,125 +72,125 @@ ROUTES: tuple[Route, ...] = (
     # Calls
     Route(
         "POST", "/calls", frozenset({STUDENT, SERVICE}), calls.ask, "Ask for help", "calls",
-        body=r.AskForHelp, answer=a.CallOpened, status=201, idempotent=True,
+        body=r.AskForHelp, answer=CallOpened, status=201, idempotent=True,
         problems=("draining", "unknown_queue", "conflict"),
         rule="Students for themselves, services for anybody. One open call per student.",
     ),
     Route(
         "GET", "/calls", INSIDE | {STUDENT}, calls.find, "Find calls", "calls",
-        query=r.CallsQuery, answer=a.Calls, rule=OWN_OR_INSIDE, problems=("not_found",),
+        query=r.CallsQuery, answer=Calls, rule=OWN_OR_INSIDE, problems=("not_found",),
     ),
     Route(
         "GET", "/calls/{call}", EVERYONE, calls.get, "One call", "calls",
-        answer=a.CallAnswer, rule=OWN_CALL,
+        answer=CallAnswer, rule=OWN_CALL,
     ),
     Route(
         "GET", "/calls/{call}/queue", EVERYONE, calls.place, "Where a call stands in its queue", "calls",
-        answer=a.QueuePlace, rule=OWN_CALL,
+        answer=QueuePlace, rule=OWN_CALL,
     ),
     Route(
         "PATCH", "/calls/{call}", frozenset({STUDENT, SERVICE}), calls.describe, "Say more about the trouble",
-        "calls", body=r.DescribeBody, answer=a.CallAnswer, problems=CALL_CODES, rule=OWN,
+        "calls", body=r.DescribeBody, answer=CallAnswer, problems=CALL_CODES, rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/media", PARTICIPANTS, calls.media, "A fresh token to join the room", "calls",
-        answer=a.CallWithMedia, problems=("call_closed",), rule=f"{OWN_CALL} {ITS_AGENT}",
+        answer=CallWithMedia, problems=("call_closed",), rule=f"{OWN_CALL} {ITS_AGENT}",
     ),
     Route(
         "POST", "/calls/{call}/cancel", frozenset({STUDENT, SERVICE}) | LEADERS, calls.cancel,
-        "No help needed any more", "calls", answer=a.CallAnswer, problems=CALL_CODES, rule=OWN,
+        "No help needed any more", "calls", answer=CallAnswer, problems=CALL_CODES, rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/end", CONDUCTORS | {STUDENT}, calls.end, "Hang up for everybody", "calls",
-        answer=a.CallAnswer, problems=CALL_CODES, rule=f"{OWN} {ITS_AGENT}",
+        answer=CallAnswer, problems=CALL_CODES, rule=f"{OWN} {ITS_AGENT}",
     ),
     Route(
         "POST", "/calls/{call}/hold", CONDUCTORS, calls.hold, "The student hears music", "calls",
-        answer=a.CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
+        answer=CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
     ),
     Route(
         "POST", "/calls/{call}/resume", CONDUCTORS, calls.resume, "The student is back in the talk", "calls",
-        answer=a.CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
+        answer=CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
     ),
     Route(
         "POST", "/calls/{call}/callback", CONDUCTORS | {STUDENT}, calls.callback,
         "Call back instead of waiting", "calls",
-        body=r.CallbackBody, answer=a.CallAnswer, problems=CALL_CODES, rule=f"{OWN} {ITS_AGENT}",
+        body=r.CallbackBody, answer=CallAnswer, problems=CALL_CODES, rule=f"{OWN} {ITS_AGENT}",
     ),
     Route(
         "POST", "/calls/{call}/human", frozenset({STUDENT, SERVICE}) | LEADERS, calls.human,
         "Away from the bot, into the queue", "calls",
-        answer=a.CallAnswer, problems=CALL_CODES, rule=OWN,
+        answer=CallAnswer, problems=CALL_CODES, rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/upgrade", CONDUCTORS | {STUDENT}, calls.upgrade,
-        "Make a chat a voice or video call", "calls", body=r.UpgradeBody, answer=a.CallWithMedia,
+        "Make a chat a voice or video call", "calls", body=r.UpgradeBody, answer=CallWithMedia,
         problems=(*CALL_CODES, "agent_busy"), rule=f"{OWN} {ITS_AGENT}",
     ),
     # Participants
     Route(
         "POST", "/calls/{call}/participants", CONDUCTORS, participants.drop_in,
         "Drop an agent, a skill or a guest into a call", "participants", body=r.DropInBody,
-        answer=a.DroppedIn, problems=(*CALL_CODES, *_CAPACITY, "unknown_queue"),
+        answer=DroppedIn, problems=(*CALL_CODES, *_CAPACITY, "unknown_queue"),
         rule=f"{ITS_AGENT} Monitoring, whispering, barging and force: supervisors and services.",
     ),
     Route(
         "PATCH", "/calls/{call}/participants/{identity}", LEADERS | {SERVICE, AGENT},
         participants.change_mode, "Switch monitor, whisper, barge, talk", "participants",
-        body=r.ModeBody, answer=a.CallAnswer, problems=CALL_CODES, rule="Supervisors and services.",
+        body=r.ModeBody, answer=CallAnswer, problems=CALL_CODES, rule="Supervisors and services.",
     ),
     Route(
         "POST", "/calls/{call}/participants/{identity}/mute", HELPERS | {SERVICE}, participants.mute,
-        "Mute a microphone, a camera or a screen", "participants", body=r.MuteBody, answer=a.Muted,
+        "Mute a microphone, a camera or a screen", "participants", body=r.MuteBody, answer=Muted,
         problems=("call_closed",),
         rule="The agent responsible for the call: everybody but supervisors. Supervisors and services: all.",
     ),
     Route(
         "DELETE", "/calls/{call}/participants/{identity}", CONDUCTORS | {GUEST}, participants.remove,
-        "Take somebody out, or withdraw the offer", "participants", answer=a.CallAnswer,
+        "Take somebody out, or withdraw the offer", "participants", answer=CallAnswer,
         problems=CALL_CODES, rule="Agents: whom they added. Guests: themselves.",
     ),
     Route(
         "POST", "/calls/{call}/transfer", CONDUCTORS, participants.transfer, "Hand the call on",
-        "participants", body=r.TransferBody, answer=a.CallAnswer, rule=ITS_AGENT,
+        "participants", body=r.TransferBody, answer=CallAnswer, rule=ITS_AGENT,
         problems=(*CALL_CODES, *_CAPACITY, "unknown_queue", "already_transferring"),
     ),
     Route(
         "POST", "/calls/{call}/transfer/complete", CONDUCTORS, participants.complete_transfer,
-        "Warm: the consulted agent gets the student", "participants", answer=a.CallAnswer,
+        "Warm: the consulted agent gets the student", "participants", answer=CallAnswer,
         problems=(*CALL_CODES, "no_transfer", "agent_busy"), rule=ITS_AGENT,
     ),
     Route(
         "POST", "/calls/{call}/transfer/cancel", CONDUCTORS, participants.cancel_transfer,
-        "Warm: the student comes back to the first agent", "participants", answer=a.CallAnswer,
+        "Warm: the student comes back to the first agent", "participants", answer=CallAnswer,
         problems=(*CALL_CODES, "no_transfer"), rule=ITS_AGENT,
     ),
     Route(
         "POST", "/calls/{call}/takeover", frozenset({SUPERVISOR}), participants.take_over,
-        "Become responsible for a call", "participants", answer=a.CallWithMedia,
+        "Become responsible for a call", "participants", answer=CallWithMedia,
         problems=(*CALL_CODES, "agent_busy", "stale_token"),
     ),
     Route(
         "POST", "/calls/{call}/raise-hand", HELPERS, participants.raise_hand, "Ask for a supervisor",
-        "participants", body=r.NoteBody, answer=a.CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
+        "participants", body=r.NoteBody, answer=CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
     ),
     Route(
         "POST", "/calls/{call}/lower-hand", HELPERS, participants.lower_hand, "No supervisor needed",
-        "participants", answer=a.CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
+        "participants", answer=CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
     ),
     # Chat, consent, afterwards
     Route(
         "POST", "/calls/{call}/messages", PARTICIPANTS, messages.post, "Write in the chat", "chat",
-        body=r.MessageBody, answer=a.MessageAnswer, status=200, problems=CALL_CODES,
+        body=r.MessageBody, answer=MessageAnswer, status=200, problems=CALL_CODES,
         rule=f"{OWN_CALL} {ITS_AGENT}",
     ),
     Route(
         "GET", "/calls/{call}/messages", EVERYONE, messages.find, "The chat, oldest first", "chat",
-        query=r.PageQuery, answer=a.Messages, rule=f"{OWN_CALL} Notes among staff: staff and services.",
+        query=r.PageQuery, answer=Messages, rule=f"{OWN_CALL} Notes among staff: staff and services.",
     ),
     Route(
         "POST", "/calls/{call}/files", PARTICIPANTS, messages.upload, "Upload a file for the chat", "chat",
-        query=r.FileQuery, answer=a.FileAnswer, status=201, upload=Upload(MEDIA_TYPES),
+        query=r.FileQuery, answer=FileAnswer, status=201, upload=Upload(MEDIA_TYPES),
         problems=("conflict",), rule=OWN_CALL,
     ),
     Route(
@@ -183,27 +199,27 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/calls/{call}/consent", PARTICIPANTS, messages.consent, "Decide about recording",
-        "consent", body=r.ConsentBody, answer=a.CallAnswer,
+        "consent", body=r.ConsentBody, answer=CallAnswer,
         problems=(*CALL_CODES, "guardian_required", "not_a_minor"),
         rule="Everybody for themselves, guardians (by link) for their child, services for both.",
     ),
     Route(
         "POST", "/calls/{call}/consent/link", frozenset({STUDENT, SERVICE}) | HELPERS,
         messages.guardian_link, "A link by which a guardian decides", "consent",
-        body=r.GuardianLinkBody, answer=a.GuardianLink, rule=OWN,
+        body=r.GuardianLinkBody, answer=GuardianLink, rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/wrapup", HELPERS, messages.wrap_up, "What it was", "afterwards",
-        body=r.WrapupBody, answer=a.CallAnswer, problems=CALL_CODES, rule="Who was responsible.",
+        body=r.WrapupBody, answer=CallAnswer, problems=CALL_CODES, rule="Who was responsible.",
     ),
     Route(
         "POST", "/calls/{call}/rating", frozenset({STUDENT, SERVICE}), messages.rate, "Rate the help",
-        "afterwards", body=r.RatingBody, answer=a.CallAnswer, problems=(*CALL_CODES, "already_rated"),
+        "afterwards", body=r.RatingBody, answer=CallAnswer, problems=(*CALL_CODES, "already_rated"),
         rule=OWN,
     ),
     Route(
         "POST", "/calls/{call}/followup", CONDUCTORS, messages.follow_up, "Promise to come back",
-        "afterwards", body=r.FollowupBody, answer=a.CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
+        "afterwards", body=r.FollowupBody, answer=CallAnswer, problems=CALL_CODES, rule=ITS_AGENT,
     ),
     Route(
         "GET", "/calls/{call}/diagnostics", INSIDE, diagnostics.get,
@@ -213,65 +229,65 @@ ROUTES: tuple[Route, ...] = (
     # Students and tickets
     Route(
         "GET", "/students/{student}/history", INSIDE, tickets.history,
-        "All contacts of a student, newest first", "tickets", query=r.HistoryQuery, answer=a.HistoryAnswer,
+        "All contacts of a student, newest first", "tickets", query=r.HistoryQuery, answer=HistoryAnswer,
     ),
     Route(
         "GET", "/tickets", INSIDE | {STUDENT}, tickets.find, "Find tickets", "tickets",
-        query=r.TicketsQuery, answer=a.Tickets, rule=OWN_OR_INSIDE, problems=("not_found",),
+        query=r.TicketsQuery, answer=Tickets, rule=OWN_OR_INSIDE, problems=("not_found",),
     ),
     Route(
         "GET", "/tickets/{ticket}", INSIDE | {STUDENT}, tickets.get, "A ticket, by id or number", "tickets",
-        answer=a.TicketAnswer, rule=OWN_OR_INSIDE,
+        answer=TicketAnswer, rule=OWN_OR_INSIDE,
     ),
     Route(
         "PATCH", "/tickets/{ticket}", CONDUCTORS | {STUDENT}, tickets.patch, "Change a ticket", "tickets",
-        body=r.TicketPatch, answer=a.TicketAnswer, problems=("illegal_state", "conflict"),
+        body=r.TicketPatch, answer=TicketAnswer, problems=("illegal_state", "conflict"),
         rule="Students say of their own whether it is solved.",
     ),
     Route(
         "POST", "/tickets/{ticket}/messages", CONDUCTORS | {STUDENT}, tickets.append,
-        "Append what was said elsewhere", "tickets", body=r.TicketMessageBody, answer=a.MessageAnswer,
+        "Append what was said elsewhere", "tickets", body=r.TicketMessageBody, answer=MessageAnswer,
         status=201, idempotent=True, problems=("conflict",),
         rule="Services for anybody, others for themselves.",
     ),
     Route(
         "POST", "/class-stats", frozenset({STUDENT, SERVICE}), tickets.add_class_stats,
-        "What the class client measures", "diagnostics", body=r.ClassStatsBody, answer=a.ClassStatsAnswer,
+        "What the class client measures", "diagnostics", body=r.ClassStatsBody, answer=ClassStatsAnswer,
         status=201, rule="Students for themselves.",
     ),
     # Agents, offers, queues
-    Route("GET", "/agents", INSIDE, agents.find, "All agents", "agents", answer=a.Agents),
-    Route("GET", "/agents/{agent}", INSIDE, agents.get, "One agent", "agents", answer=a.AgentAnswer),
+    Route("GET", "/agents", INSIDE, agents.find, "All agents", "agents", answer=Agents),
+    Route("GET", "/agents/{agent}", INSIDE, agents.get, "One agent", "agents", answer=AgentAnswer),
     Route(
         "PUT", "/agents/{agent}", frozenset({ADMIN, SERVICE}), agents.put, "Set an agent's profile",
-        "agents", body=r.AgentBody, answer=a.AgentAnswer, problems=("conflict",),
+        "agents", body=r.AgentBody, answer=AgentAnswer, problems=("conflict",),
     ),
     Route(
         "PUT", "/agents/{agent}/state", CONDUCTORS, agents.set_state, "Available, away, busy, offline",
-        "agents", body=r.AgentStateBody, answer=a.AgentAnswer, problems=("illegal_state", "conflict"),
+        "agents", body=r.AgentStateBody, answer=AgentAnswer, problems=("illegal_state", "conflict"),
         rule="Agents: their own.",
     ),
     Route(
         "GET", "/offers", HELPERS, agents.my_offers, "Offers that ring at my console", "agents",
-        answer=a.Offers,
+        answer=Offers,
     ),
     Route(
         "POST", "/offers/{offer}/accept", HELPERS, agents.accept, "Take the call", "agents",
-        answer=a.Accepted, problems=("offer_expired", "offer_withdrawn", "agent_busy", "conflict"),
+        answer=Accepted, problems=("offer_expired", "offer_withdrawn", "agent_busy", "conflict"),
         rule="Whom it was made to.",
     ),
     Route(
         "POST", "/offers/{offer}/decline", HELPERS, agents.decline, "Not now", "agents",
-        body=r.DeclineBody, answer=a.OfferAnswer, problems=("conflict",), rule="Whom it was made to.",
+        body=r.DeclineBody, answer=OfferAnswer, problems=("conflict",), rule="Whom it was made to.",
     ),
-    Route("GET", "/queues", INSIDE, agents.find_queues, "All queues", "queues", answer=a.Queues),
+    Route("GET", "/queues", INSIDE, agents.find_queues, "All queues", "queues", answer=Queues),
     Route(
         "GET", "/queues/{queue}", INSIDE, agents.get_queue, "A queue and who waits in it", "queues",
-        answer=a.QueueAnswer,
+        answer=QueueAnswer,
     ),
     Route(
         "PUT", "/queues/{queue}", frozenset({ADMIN, SERVICE}), agents.put_queue, "Set a queue", "queues",
-        body=r.QueueBody, answer=a.QueueAnswer, problems=("conflict",),
+        body=r.QueueBody, answer=QueueAnswer, problems=("conflict",),
     ),
     # Administration
     Route(

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from signalling.api import requests as r
-from signalling.api.answers import (
-    Accepted,
-    AgentAnswer,
-    Agents,
-    OfferAnswer,
-    Offers,
-    QueueAnswer,
-    Queues,
-    agent_answer,
-    offer_answer,
-    student_answer,
-)
+from signalling.api.answers.agents import AgentAnswer, Agents, agent_answer
+from signalling.api.answers.calls import Accepted, OfferAnswer, Offers, offer_answer
+from signalling.api.answers.people import student_answer
+from signalling.api.answers.queues import QueueAnswer, Queues
 from signalling.api.board_views import queue_view
 from signalling.api.context import Api
 from signalling.api.handlers import common

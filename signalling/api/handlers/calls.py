@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from signalling.api import requests as r
-from signalling.api.answers import CallAnswer, CallOpened, Calls, CallWithMedia, QueuePlace
+from signalling.api.answers.calls import CallAnswer, CallOpened, Calls, CallWithMedia, QueuePlace
 from signalling.api.board_views import place_of
 from signalling.api.context import Api
 from signalling.api.handlers import common

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from signalling.api.answers import CallAnswer, Calls, MediaAnswer, call_answer, is_inside
+from signalling.api.answers.calls import CallAnswer, Calls, MediaAnswer, call_answer
+from signalling.api.answers.visibility import is_inside
 from signalling.api.context import Api
 from signalling.api.pagination import decode_cursor, encode_cursor
 from signalling.api.problems import FieldError, Problem

@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, BaseModel
 from mediaserver.errors import RoomError
 from mediaserver.flow.stats import InboundStats, OutboundStats
 from mediaserver.stats import ParticipantStatistics
-from signalling.api.answers import ClassStatsAnswer, is_inside, may_know
+from signalling.api.answers.tickets import ClassStatsAnswer
+from signalling.api.answers.visibility import is_inside, may_know
 from signalling.api.context import Api
 from signalling.api.handlers import common
 from signalling.api.handlers.tickets import stats_answer

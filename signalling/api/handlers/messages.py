@@ -11,15 +11,9 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from signalling.api import requests as r
-from signalling.api.answers import (
-    CallAnswer,
-    FileAnswer,
-    GuardianLink,
-    MessageAnswer,
-    Messages,
-    is_inside,
-    visible_messages,
-)
+from signalling.api.answers.calls import CallAnswer, GuardianLink
+from signalling.api.answers.messages import FileAnswer, MessageAnswer, Messages, visible_messages
+from signalling.api.answers.visibility import is_inside
 from signalling.api.context import Api
 from signalling.api.files import media_type_of, safe_name
 from signalling.api.handlers import common

@@ -7,7 +7,7 @@ from typing import Any
 from mediaserver.errors import RoomError
 from mediaserver.room.model import TrackSource
 from signalling.api import requests as r
-from signalling.api.answers import CallAnswer, CallWithMedia, DroppedIn, Muted, offer_answer
+from signalling.api.answers.calls import CallAnswer, CallWithMedia, DroppedIn, Muted, offer_answer
 from signalling.api.context import Api
 from signalling.api.handlers import common
 from signalling.api.identity import mint_platform_token

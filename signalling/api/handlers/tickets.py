@@ -6,16 +6,14 @@ import datetime
 from dataclasses import replace
 
 from signalling.api import requests as r
-from signalling.api.answers import (
+from signalling.api.answers.messages import MessageAnswer, file_answer, visible_messages
+from signalling.api.answers.people import student_answer
+from signalling.api.answers.tickets import (
     ClassStatsAnswer,
     HistoryAnswer,
-    MessageAnswer,
     TicketAnswer,
     Tickets,
-    file_answer,
-    student_answer,
     ticket_answer,
-    visible_messages,
 )
 from signalling.api.context import Api
 from signalling.api.handlers import common

@@ -1,0 +1,1 @@
+"""What the routes answer with, and how the desk's values become that."""

@@ -1,11 +1,12 @@
 import { Component, type ComponentChildren, render } from "preact";
 import { isChild, isMinor, readPlatformClaims } from "../shared/help/claims";
 import { browserFacts } from "../shared/help/browser";
-import { type CallContext, type HelpAlert, HelpController } from "../shared/help/controller";
+import { HelpController } from "../shared/help/controller";
 import type { Classroom } from "../shared/help/classroom";
 import type { Credentials } from "../shared/help/credentials";
 import type { Memory } from "../shared/help/memory";
 import { type HelpState, isOpen } from "../shared/help/model";
+import type { CallContext, HelpAlert } from "../shared/help/options";
 import { type HelpKind, isTopic } from "../shared/help/topics";
 import type { Catalogue, Locale } from "../shared/i18n";
 import { loadCatalogue, type Keys, type Translate, translate } from "../shared/i18n/student/translate";
@@ -188,7 +189,7 @@ export async function mountPanel(options: PanelOptions): Promise<PanelHandle> {
       setView("open");
       if (topic === undefined || !isTopic(topic)) return;
       void started.then(() => {
-        if (controller.state.get().phase === "start") void controller.ask(topic);
+        if (controller.state.get().phase === "start") void controller.asking.ask(topic);
       });
     },
     close: () => setView("closed"),

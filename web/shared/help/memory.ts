@@ -57,6 +57,28 @@ export function remember(memory: Memory | null, what: Remembered): void {
   }
 }
 
+/** What is remembered of the person who asks, as it stands now. */
+export class Kept {
+  #now: Remembered = recall(null, "");
+
+  constructor(private readonly memory: Memory | null) {}
+
+  get now(): Remembered {
+    return this.#now;
+  }
+
+  /** Takes over what an earlier page left of this person. */
+  recall(self: string): Remembered {
+    this.#now = recall(this.memory, self);
+    return this.#now;
+  }
+
+  change(change: Partial<Remembered>): void {
+    this.#now = { ...this.#now, ...change };
+    remember(this.memory, this.#now);
+  }
+}
+
 /** Whether anything of a call is remembered, for whomever. */
 export function remembersCall(memory: Memory | null): boolean {
   try {

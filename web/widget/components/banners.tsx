@@ -34,7 +34,7 @@ export function Banners({ state, room, onChat, onScreenshot }: {
   const [tried, setTried] = useState(false);
   const own = room?.participants.find((participant) => participant.isLocal);
   const poor = state.phase === "talking" && own !== undefined && networkKey(state, own.quality) === "poor";
-  const media = controller.media.get();
+  const media = controller.room.media.get();
 
   return (
     <div class="banners" aria-live="polite">
@@ -49,7 +49,7 @@ export function Banners({ state, room, onChat, onScreenshot }: {
         <Card tone="warning" name="elsewhere">
           <p>{t("call.elsewhere")}</p>
           <Buttons>
-            <button type="button" class="button primary" onClick={() => controller.takeHere()}>
+            <button type="button" class="button primary" onClick={() => controller.room.takeHere()}>
               {t("call.takeHere")}
             </button>
           </Buttons>
@@ -91,7 +91,7 @@ export function Banners({ state, room, onChat, onScreenshot }: {
               type="button"
               class="button"
               onClick={() => {
-                void controller.setAudioOnly(true);
+                void controller.devices.setAudioOnly(true);
                 setTried(true);
               }}
             >
@@ -102,7 +102,7 @@ export function Banners({ state, room, onChat, onScreenshot }: {
               class="button"
               onClick={() => {
                 setTried(true);
-                void controller.send(t("network.triedMessage"));
+                void controller.chat.send(t("network.triedMessage"));
                 controller.notify({ kind: "networkThanks" });
               }}
             >
@@ -119,7 +119,7 @@ export function Banners({ state, room, onChat, onScreenshot }: {
               <button type="button" class="button" onClick={onScreenshot}>
                 {t("call.sendScreenshot")}
               </button>
-              <button type="button" class="button" onClick={() => void controller.setCamera(true, "environment")}>
+              <button type="button" class="button" onClick={() => void controller.devices.setCamera(true, "environment")}>
                 {t("call.openCamera")}
               </button>
               {openBrowser !== null && (

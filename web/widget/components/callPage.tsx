@@ -42,7 +42,7 @@ interface CallPageProps {
 /** The talk: who is there, what is shown, and the controls. */
 export function CallPage({ state, room, sharing, onShare, ending, onEnding, onChat, onScreenshot }: CallPageProps) {
   const { t, controller } = useAmbience();
-  const media = useStore(controller.media);
+  const media = useStore(controller.room.media);
   const [more, setMore] = useState(false);
   const agent = agentOf(state.call);
   const others = peopleOf(room);
@@ -98,7 +98,7 @@ function HangUp({ onStay }: { onStay: () => void }) {
     <div class="hang-up" role="alertdialog" aria-label={t("call.hangUpSure")}>
       <h3>{t("call.hangUpSure")}</h3>
       <Buttons>
-        <button type="button" class="button danger" data-action="hang-up-yes" onClick={() => void controller.hangUp()}>
+        <button type="button" class="button danger" data-action="hang-up-yes" onClick={() => void controller.talk.hangUp()}>
           {t("call.hangUpYes")}
         </button>
         <button ref={stay} type="button" class="button" data-action="hang-up-no" onClick={onStay}>
@@ -169,7 +169,7 @@ function OwnPicture({ room }: { room: CallSnapshot }) {
           aria-label={t("call.flip")}
           title={t("call.flip")}
           onClick={() => {
-            void controller.setCamera(true, back ? "user" : "environment");
+            void controller.devices.setCamera(true, back ? "user" : "environment");
             setBack(!back);
           }}
         >
@@ -243,7 +243,7 @@ function Controls({ state, room, sharing, onShare, more, onMore, onChat, onEnd }
         label={t(microphone ? "call.microphoneOff" : "call.microphoneOn")}
         text={t("call.microphone")}
         disabled={!live || room.microphone === "waiting"}
-        onPress={() => void controller.setMicrophone(!microphone)}
+        onPress={() => void controller.devices.setMicrophone(!microphone)}
       >
         {microphone ? <MicrophoneIcon /> : <MicrophoneOffIcon />}
       </Control>
@@ -253,7 +253,7 @@ function Controls({ state, room, sharing, onShare, more, onMore, onChat, onEnd }
         label={t(camera ? "call.cameraOff" : "call.cameraOn")}
         text={t("call.camera")}
         disabled={!live || room.camera === "waiting"}
-        onPress={() => void controller.setCamera(!camera)}
+        onPress={() => void controller.devices.setCamera(!camera)}
       >
         {camera ? <CameraIcon /> : <CameraOffIcon />}
       </Control>
@@ -355,7 +355,7 @@ function More({ state, room, media }: { state: HelpState; room: CallSnapshot; me
         role="switch"
         aria-checked={media.audioOnly}
         data-action="audio-only"
-        onClick={() => void controller.setAudioOnly(!media.audioOnly)}
+        onClick={() => void controller.devices.setAudioOnly(!media.audioOnly)}
       >
         <span>
           {t("call.audioOnly")}
@@ -367,7 +367,7 @@ function More({ state, room, media }: { state: HelpState; room: CallSnapshot; me
         list.length < 2 ? null : (
           <label key={kind} class="device">
             <span>{t(key)}</span>
-            <select value={room.activeDevices[kind] ?? ""} onChange={(event) => void controller.selectDevice(kind, event.currentTarget.value)}>
+            <select value={room.activeDevices[kind] ?? ""} onChange={(event) => void controller.devices.select(kind, event.currentTarget.value)}>
               {list.map((device, index) => (
                 <option key={device.deviceId} value={device.deviceId}>
                   {device.label === "" ? t("call.deviceUnnamed", { n: index + 1 }) : device.label}
@@ -394,7 +394,7 @@ export function ChatCallHead({ state }: { state: HelpState }) {
       <span class="call-who">{t("call.chatWith", { name })}</span>
       {ending ? (
         <Fragment>
-          <button type="button" class="button danger" data-action="hang-up-yes" onClick={() => void controller.hangUp()}>
+          <button type="button" class="button danger" data-action="hang-up-yes" onClick={() => void controller.talk.hangUp()}>
             {t("call.hangUpYes")}
           </button>
           <button type="button" class="button" onClick={() => setEnding(false)}>
@@ -403,10 +403,10 @@ export function ChatCallHead({ state }: { state: HelpState }) {
         </Fragment>
       ) : (
         <Fragment>
-          <button type="button" class="icon-button" title={t("call.upgradeVoice")} aria-label={t("call.upgradeVoice")} data-action="upgrade-voice" onClick={() => void controller.upgrade("voice")}>
+          <button type="button" class="icon-button" title={t("call.upgradeVoice")} aria-label={t("call.upgradeVoice")} data-action="upgrade-voice" onClick={() => void controller.talk.upgrade("voice")}>
             <MicrophoneIcon />
           </button>
-          <button type="button" class="icon-button" title={t("call.upgradeVideo")} aria-label={t("call.upgradeVideo")} data-action="upgrade-video" onClick={() => void controller.upgrade("video")}>
+          <button type="button" class="icon-button" title={t("call.upgradeVideo")} aria-label={t("call.upgradeVideo")} data-action="upgrade-video" onClick={() => void controller.talk.upgrade("video")}>
             <CameraIcon />
           </button>
           <button type="button" class="icon-button danger" title={t("call.hangUp")} aria-label={t("call.hangUp")} data-control="hang-up" onClick={() => setEnding(true)}>

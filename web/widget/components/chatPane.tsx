@@ -17,7 +17,7 @@ export function ChatPane({ state, focus = false }: { state: HelpState; focus?: b
   const field = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
 
-  useEffect(() => controller.seen(), [controller, state.unread]);
+  useEffect(() => controller.chat.seen(), [controller, state.unread]);
   useEffect(() => {
     if (focus) field.current?.focus();
   }, [focus]);
@@ -27,12 +27,12 @@ export function ChatPane({ state, focus = false }: { state: HelpState; focus?: b
   }, [state.messages.length, state.uploading]);
 
   const send = (): void => {
-    void controller.send(text);
+    void controller.chat.send(text);
     setText("");
     field.current?.focus();
   };
   const sendFiles = (files: Iterable<File>): void => {
-    for (const file of files) void controller.sendFile(file, file.name === "" ? "image.png" : file.name);
+    for (const file of files) void controller.chat.sendFile(file, file.name === "" ? "image.png" : file.name);
   };
 
   return (
@@ -75,7 +75,7 @@ export function ChatPane({ state, focus = false }: { state: HelpState; focus?: b
             aria-label={t("chat.screenshot")}
             title={t("chat.screenshot")}
             data-action="screenshot"
-            onClick={() => void captureScreenshot().then((shot) => shot && controller.sendFile(shot, "screenshot.png"))}
+            onClick={() => void captureScreenshot().then((shot) => shot && controller.chat.sendFile(shot, "screenshot.png"))}
           >
             <ScreenshotIcon />
           </button>
@@ -141,7 +141,7 @@ function Bubble({ message }: { message: Message }) {
       {message.state === "failed" && (
         <span class="bubble-state failed">
           {t("chat.failed")}
-          <button type="button" class="link" onClick={() => void controller.resend(message.id)}>
+          <button type="button" class="link" onClick={() => void controller.chat.resend(message.id)}>
             {t("chat.resend")}
           </button>
         </span>
@@ -160,7 +160,7 @@ function Attachment({ file }: { file: FileView }) {
     if (!picture) return undefined;
     let made: string | null = null;
     let gone = false;
-    controller.file(file.id).then(
+    controller.chat.file(file.id).then(
       (blob) => {
         if (gone) return;
         made = URL.createObjectURL(blob);
@@ -175,7 +175,7 @@ function Attachment({ file }: { file: FileView }) {
   }, [controller, file.id, picture]);
 
   const open = (): void => {
-    void controller.file(file.id).then((blob) => {
+    void controller.chat.file(file.id).then((blob) => {
       const link = document.createElement("a");
       link.href = URL.createObjectURL(blob);
       link.download = file.name;

@@ -7,7 +7,7 @@ import { Buttons, Card, copyText } from "./parts";
 /** Whether the call may be recorded: asked once, refusing costs nothing, and it can be changed at any time. */
 export function ConsentCard({ state }: { state: HelpState }) {
   const { t, controller, minor } = useAmbience();
-  const info = useStore(controller.info);
+  const info = useStore(controller.terms.info);
   const [details, setDetails] = useState(false);
   const [copied, setCopied] = useState(false);
   if (info === null || state.call === null) return null;
@@ -29,7 +29,7 @@ export function ConsentCard({ state }: { state: HelpState }) {
               {t("consent.share")}
             </button>
           )}
-          <button type="button" class="button" data-action="link-done" onClick={() => controller.finishGuardianLink()}>
+          <button type="button" class="button" data-action="link-done" onClick={() => controller.consent.finishGuardianLink()}>
             {t("call.dismiss")}
           </button>
         </Buttons>
@@ -45,19 +45,19 @@ export function ConsentCard({ state }: { state: HelpState }) {
       <Buttons>
         {minor ? (
           <>
-            <button type="button" class="button" data-action="guardian" onClick={() => void controller.makeGuardianLink()}>
+            <button type="button" class="button" data-action="guardian" onClick={() => void controller.consent.makeGuardianLink()}>
               {t("consent.toGuardian")}
             </button>
-            <button type="button" class="button" data-action="rest-consent" onClick={() => controller.restConsent()}>
+            <button type="button" class="button" data-action="rest-consent" onClick={() => controller.consent.rest()}>
               {t("consent.notNow")}
             </button>
           </>
         ) : (
           <>
-            <button type="button" class="button" data-action="agree" onClick={() => void controller.decide("granted")}>
+            <button type="button" class="button" data-action="agree" onClick={() => void controller.consent.decide("granted")}>
               {t("consent.agree")}
             </button>
-            <button type="button" class="button" data-action="refuse" onClick={() => void controller.decide("refused")}>
+            <button type="button" class="button" data-action="refuse" onClick={() => void controller.consent.decide("refused")}>
               {t("consent.refuse")}
             </button>
           </>
@@ -87,17 +87,17 @@ export function ConsentState({ state }: { state: HelpState }) {
     <div class="consent-state">
       <span>{t("consent.manage", { state: now })}</span>
       {state.consent === "granted" && (
-        <button type="button" class="link" data-action="withdraw" onClick={() => void controller.decide("withdrawn")}>
+        <button type="button" class="link" data-action="withdraw" onClick={() => void controller.consent.decide("withdrawn")}>
           {t("consent.withdraw")}
         </button>
       )}
       {state.consent !== "granted" && minor && (
-        <button type="button" class="link" onClick={() => void controller.makeGuardianLink()}>
+        <button type="button" class="link" onClick={() => void controller.consent.makeGuardianLink()}>
           {t("consent.toGuardian")}
         </button>
       )}
       {state.consent !== "granted" && !minor && (
-        <button type="button" class="link" onClick={() => void controller.decide("granted")}>
+        <button type="button" class="link" onClick={() => void controller.consent.decide("granted")}>
           {t("consent.agree")}
         </button>
       )}

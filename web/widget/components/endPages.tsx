@@ -23,7 +23,7 @@ export function RatingPage({ state }: { state: HelpState }) {
           { value: "yes", label: t("rating.yes"), icon: <SmileIcon /> },
           { value: "no", label: t("rating.no"), icon: <FrownIcon /> },
         ]}
-        onChoose={(answer) => controller.draftRating({ resolved: answer === "yes" })}
+        onChoose={(answer) => controller.rating.draft({ resolved: answer === "yes" })}
       />
       <p class="field-label centred">{t("rating.stars")}</p>
       <div class="stars" role="radiogroup" aria-label={t("rating.stars")}>
@@ -35,7 +35,7 @@ export function RatingPage({ state }: { state: HelpState }) {
             aria-checked={rating.stars === n}
             aria-label={t("rating.star", { n })}
             data-stars={n}
-            onClick={() => controller.draftRating({ stars: n })}
+            onClick={() => controller.rating.draft({ stars: n })}
           >
             <StarIcon lit={n <= rating.stars} />
           </button>
@@ -48,13 +48,13 @@ export function RatingPage({ state }: { state: HelpState }) {
         aria-label={t("rating.comment")}
         placeholder={t("rating.comment")}
         value={rating.comment}
-        onInput={(event) => controller.draftRating({ comment: event.currentTarget.value })}
+        onInput={(event) => controller.rating.draft({ comment: event.currentTarget.value })}
       />
       <Buttons>
-        <button type="button" class="button primary" data-action="rate" disabled={!said} onClick={() => void controller.rate()}>
+        <button type="button" class="button primary" data-action="rate" disabled={!said} onClick={() => void controller.rating.send()}>
           {t("rating.send")}
         </button>
-        <button type="button" class="button" data-action="skip-rating" onClick={() => controller.skipRating()}>
+        <button type="button" class="button" data-action="skip-rating" onClick={() => controller.rating.skip()}>
           {t("rating.skip")}
         </button>
       </Buttons>
@@ -90,14 +90,14 @@ export function DonePage({ state, onClose }: { state: HelpState; onClose: (() =>
             class="button primary"
             data-action="finish"
             onClick={() => {
-              controller.again();
+              controller.asking.again();
               onClose();
             }}
           >
             {t("rating.done")}
           </button>
         )}
-        <button type="button" class="button" data-action="again" onClick={() => controller.again()}>
+        <button type="button" class="button" data-action="again" onClick={() => controller.asking.again()}>
           {t("rating.helpAgain")}
         </button>
       </Buttons>
@@ -121,7 +121,7 @@ export function CallbackPage({ state }: { state: HelpState }) {
       </p>
       <Ticket label={t("waiting.ticket")} number={ticket} />
       <Buttons>
-        <button type="button" class="button" data-action="again" onClick={() => controller.again()}>
+        <button type="button" class="button" data-action="again" onClick={() => controller.asking.again()}>
           {t("callback.again")}
         </button>
       </Buttons>
@@ -141,10 +141,10 @@ export function SummonedPage({ state }: { state: HelpState }) {
       <h2 tabindex={-1}>{t("callback.ringing")}</h2>
       <p>{t("callback.ringingText", { ticket: state.call?.ticket ?? "" })}</p>
       <Buttons>
-        <button ref={answer} type="button" class="button primary" data-action="answer" onClick={() => controller.answerSummons()}>
+        <button ref={answer} type="button" class="button primary" data-action="answer" onClick={() => controller.talk.answerSummons()}>
           {t("callback.answer")}
         </button>
-        <button type="button" class="button" data-action="not-now" onClick={() => void controller.declineSummons()}>
+        <button type="button" class="button" data-action="not-now" onClick={() => void controller.asking.callBack(null)}>
           {t("callback.notNow")}
         </button>
       </Buttons>
@@ -164,7 +164,7 @@ export function LostPage({ state }: { state: HelpState }) {
       <h2 tabindex={-1}>{t(abandoned ? "problem.abandoned" : "problem.failed", { ticket })}</h2>
       {ticket !== "" && <Ticket label={t("waiting.ticket")} number={ticket} />}
       <Buttons>
-        <button type="button" class="button primary" data-action="again" onClick={() => controller.again()}>
+        <button type="button" class="button primary" data-action="again" onClick={() => controller.asking.again()}>
           {t("problem.again")}
         </button>
       </Buttons>

@@ -38,8 +38,8 @@ export function Frame(props: FrameProps) {
   const { view } = props;
   const { controller, locale, child, page } = useAmbience();
   const state = useStore(controller.state);
-  const room = useStore(controller.room);
-  const media = useStore(controller.media);
+  const room = useStore(controller.room.snapshot);
+  const media = useStore(controller.room.media);
   const [sharing, setSharing] = useState<ScreenSharing | null>(null);
   const [chat, setChat] = useState(false);
   const [ending, setEnding] = useState(false);
@@ -147,7 +147,7 @@ function Panel({ state, room, sharing, onShare, chat, ending, offset, onChat, on
   const takeScreenshot = (): void => {
     void captureScreenshot().then((shot) => {
       if (shot === null) onChat(true);
-      else void controller.sendFile(shot, "screenshot.png");
+      else void controller.chat.sendFile(shot, "screenshot.png");
     });
   };
   const leave = (): void => onView(isOpen(state) ? "small" : "closed");

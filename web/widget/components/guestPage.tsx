@@ -23,11 +23,11 @@ export function GuestPage({ state }: { state: HelpState }) {
   const left = state.guest === "left";
   const join = (talk: boolean): void => {
     if (!talk) {
-      controller.skipMicrophone();
-      controller.joinAsGuest();
+      controller.devices.skipMicrophone();
+      controller.talk.joinAsGuest();
       return;
     }
-    void controller.allowMicrophone().then(() => controller.joinAsGuest());
+    void controller.devices.allowMicrophone().then(() => controller.talk.joinAsGuest());
   };
   return (
     <div class="page done" data-page={left ? "guest-left" : "guest-invited"}>

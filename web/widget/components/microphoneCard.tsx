@@ -17,7 +17,7 @@ export function MicrophoneCard({ state, onType }: { state: HelpState; onType: ()
       <Card name="microphone-interrupted" tone="warning" icon={<MicrophoneOffIcon />} title={t("microphone.interruptedTitle")}>
         <p>{t("microphone.interrupted")}</p>
         <Buttons>
-          <button type="button" class="button primary" onClick={() => void controller.revive()}>
+          <button type="button" class="button primary" onClick={() => void controller.devices.revive()}>
             {t("microphone.resume")}
           </button>
         </Buttons>
@@ -41,7 +41,7 @@ export function MicrophoneCard({ state, onType }: { state: HelpState; onType: ()
       class="button"
       data-action="type"
       onClick={() => {
-        controller.skipMicrophone();
+        controller.devices.skipMicrophone();
         onType();
       }}
     >
@@ -59,7 +59,7 @@ export function MicrophoneCard({ state, onType }: { state: HelpState; onType: ()
             class="button primary"
             data-action="allow"
             disabled={microphone === "asking"}
-            onClick={() => void controller.allowMicrophone()}
+            onClick={() => void controller.devices.allowMicrophone()}
           >
             {t("microphone.allow")}
           </button>
@@ -80,7 +80,7 @@ export function MicrophoneCard({ state, onType }: { state: HelpState; onType: ()
           </button>
         )}
         {(microphone !== "denied" || taught) && microphone !== "insecure" && (
-          <button type="button" class="button" data-action="retry-microphone" onClick={() => void controller.allowMicrophone()}>
+          <button type="button" class="button" data-action="retry-microphone" onClick={() => void controller.devices.allowMicrophone()}>
             {t("microphone.retry")}
           </button>
         )}

@@ -53,7 +53,7 @@ export function MiniWindow({ state, room, offset, onExpand, onEnd, onChat }: {
             aria-label={t(microphone ? "call.microphoneOff" : "call.microphoneOn")}
             title={t(microphone ? "call.microphoneOff" : "call.microphoneOn")}
             disabled={!live}
-            onClick={() => void controller.setMicrophone(!microphone)}
+            onClick={() => void controller.devices.setMicrophone(!microphone)}
           >
             {microphone ? <MicrophoneIcon /> : <MicrophoneOffIcon />}
           </button>

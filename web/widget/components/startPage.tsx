@@ -29,12 +29,12 @@ export function StartPage({ state }: { state: HelpState }) {
         <h2 tabindex={-1}>{t("start.otherTitle")}</h2>
         <div class="topics small">
           {OTHER_TOPICS.map((topic) => (
-            <button key={topic} type="button" class="topic" data-topic={topic} disabled={busy} onClick={() => void controller.ask(topic)}>
+            <button key={topic} type="button" class="topic" data-topic={topic} disabled={busy} onClick={() => void controller.asking.ask(topic)}>
               {t(`topic.${topic}`)}
             </button>
           ))}
         </div>
-        <button type="button" class="button wide quiet" data-topic="general" disabled={busy} onClick={() => void controller.ask("general")}>
+        <button type="button" class="button wide quiet" data-topic="general" disabled={busy} onClick={() => void controller.asking.ask("general")}>
           {t("start.otherSkip")}
         </button>
         <Busy busy={busy} />
@@ -48,11 +48,11 @@ export function StartPage({ state }: { state: HelpState }) {
         {t("start.title")}
       </h2>
       <div class="topics">
-        <button type="button" class="topic large" data-topic="no_sound" disabled={busy} onClick={() => void controller.ask("no_sound")}>
+        <button type="button" class="topic large" data-topic="no_sound" disabled={busy} onClick={() => void controller.asking.ask("no_sound")}>
           <NoSoundIcon />
           <span>{t("topic.no_sound")}</span>
         </button>
-        <button type="button" class="topic large" data-topic="no_picture" disabled={busy} onClick={() => void controller.ask("no_picture")}>
+        <button type="button" class="topic large" data-topic="no_picture" disabled={busy} onClick={() => void controller.asking.ask("no_picture")}>
           <NoPictureIcon />
           <span>{t("topic.no_picture")}</span>
         </button>
@@ -72,7 +72,7 @@ export function StartPage({ state }: { state: HelpState }) {
             const Icon = KIND_ICONS[kind];
             return { value: kind, label: t(`kind.${kind}`), icon: <Icon /> };
           })}
-          onChoose={(kind) => controller.chooseKind(kind)}
+          onChoose={(kind) => controller.asking.chooseKind(kind)}
         />
         <small class="hint">{t(`kind.${state.kind}.hint`)}</small>
       </div>
@@ -84,7 +84,7 @@ export function StartPage({ state }: { state: HelpState }) {
           aria-label={t("start.noteLabel")}
           placeholder={t("start.note")}
           value={state.note}
-          onInput={(event) => controller.writeNote(event.currentTarget.value)}
+          onInput={(event) => controller.asking.writeNote(event.currentTarget.value)}
         />
       ) : (
         <button type="button" class="link" data-action="details" onClick={() => setDetails(true)}>

@@ -58,7 +58,7 @@ export function WaitingPage({ state, onChat }: { state: HelpState; onChat: () =>
       {asking === "cancel" && (
         <Card name="cancel" tone="warning" title={t("waiting.cancelSure")}>
           <Buttons>
-            <button type="button" class="button danger" data-action="cancel-yes" onClick={() => void controller.cancel()}>
+            <button type="button" class="button danger" data-action="cancel-yes" onClick={() => void controller.asking.cancel()}>
               {t("waiting.cancelYes")}
             </button>
             <button type="button" class="button" onClick={() => setAsking(null)}>
@@ -75,7 +75,7 @@ export function WaitingPage({ state, onChat }: { state: HelpState; onChat: () =>
           role="switch"
           aria-checked={!state.musicMuted}
           data-action="music"
-          onClick={() => controller.muteMusic(!state.musicMuted)}
+          onClick={() => controller.asking.muteMusic(!state.musicMuted)}
         >
           <MusicIcon />
           <span>{t(state.musicMuted ? "waiting.musicOff" : "waiting.musicOn")}</span>
@@ -133,7 +133,7 @@ function Questions({ state }: { state: HelpState }) {
               })),
               { value: "unsure", label: t("question.unsure") },
             ]}
-            onChoose={(answer) => controller.answer(question, answer)}
+            onChoose={(answer) => controller.asking.answer(question, answer)}
           />
         </div>
       ))}
@@ -166,7 +166,7 @@ function CallbackChoice({ onBack }: { onBack: () => void }) {
           type="button"
           class="button primary"
           data-action="callback-confirm"
-          onClick={() => void controller.callBack(times[chosen]?.at ?? null)}
+          onClick={() => void controller.asking.callBack(times[chosen]?.at ?? null)}
         >
           {t("callback.confirm")}
         </button>

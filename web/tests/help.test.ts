@@ -77,6 +77,18 @@ describe("a request for help", () => {
     expect([state.phase, state.rating.stars]).toEqual(["done", 4]);
   });
 
+  it("takes no step back when answers and events overtake each other", () => {
+    const accepted = { accepted_at: "2026-11-21T11:00:06Z", state: "connecting" } as const;
+    // The answer had been given before the agent accepted.
+    let state = play([asked(), event("call.accepted", agent), { type: "read", call: call({ state: "offered", version: 3 }), self: SELF }]);
+    expect(state.phase).toBe("connecting");
+    // The answer tells of the agent before the stream does.
+    state = play([asked(), read(accepted), event("call.queued")]);
+    expect(state.phase).toBe("connecting");
+    state = play([read({ ...accepted, state: "active", connected_at: "2026-11-21T11:00:07Z", version: 10 }), event("call.accepted", agent)], state);
+    expect(state.phase).toBe("talking");
+  });
+
   it("goes back to the queue without a loss when the agent is cut off", () => {
     const state = play([asked(), event("call.accepted", agent), event("call.connected", agent), event("call.queued")]);
     expect([state.phase, state.again, state.call?.ticket]).toEqual(["waiting", true, "T-1"]);

@@ -184,8 +184,7 @@ function endedPhase(call: CallView, before: Phase): Phase {
 }
 
 function withCall(state: HelpState, call: CallView, self: string): HelpState {
-  // An older answer that arrives late changes nothing.
-  if (state.call?.id === call.id && call.version < state.call.version) return state;
+  if (state.call?.id === call.id && isOlder(call, state.call)) return state;
   const other = state.call?.id !== call.id;
   const consent = call.consents.find((each) => each.participant === self)?.decision ?? null;
   let phase = phaseOf(call, other ? "start" : state.phase);
@@ -207,6 +206,17 @@ function withCall(state: HelpState, call: CallView, self: string): HelpState {
   };
 }
 
+/** Whether an answer was given before what is known, and arrives late: events overtake answers. */
+function isOlder(call: CallView, known: CallView): boolean {
+  return call.version < known.version || lastStep(call) < lastStep(known);
+}
+
+/** When the call took the last step that leaves a time, in milliseconds since the epoch. */
+function lastStep(call: CallView): number {
+  const steps = [call.created_at, call.accepted_at, call.connected_at, call.ended_at];
+  return Math.max(...steps.map((at) => (at === null ? 0 : Date.parse(at))));
+}
+
 function isOpenPhase(phase: Phase): boolean {
   return isOpen({ ...START, phase });
 }
@@ -216,7 +226,10 @@ function afterEvent(state: HelpState, event: DeskEvent, self: string): HelpState
   const { data } = event;
   if (event.type === "ticket.scheduled" && typeof data.at === "string") return { ...state, promisedAt: data.at };
   if (event.call === null || event.call !== call?.id) return state;
-  const become = (change: Partial<CallView>): HelpState => withCall(state, { ...call, ...change }, self);
+  // Answers overtake events, too: a step that lies behind is not taken again.
+  const isBehind = Date.parse(event.at) < lastStep(call);
+  const become = (change: Partial<CallView>): HelpState =>
+    isBehind ? state : withCall(state, { ...call, ...change }, self);
   switch (event.type) {
     case "call.position": {
       const place = data as Partial<Place>;

@@ -7,7 +7,6 @@ import { Credentials } from "../shared/help/credentials";
 import { recall, remember, type Remembered, remembersCall } from "../shared/help/memory";
 import { agentOf, type CallView, type HelpState, type Message, START } from "../shared/help/model";
 import { type Action, phaseOf, reduce } from "../shared/help/reducer";
-import { severityOf } from "../shared/help/topics";
 import { catalogues } from "../shared/i18n/student";
 import { translate } from "../shared/i18n/student/translate";
 import { aheadText, waitText } from "../widget/components/waitingPage";
@@ -215,12 +214,6 @@ describe("what is said of waiting", () => {
     expect(times.map((each) => each.key)).toEqual(["soon", "afterLesson", "in30", "tonight", "tomorrow"]);
     for (const { at } of times) if (at !== null) expect(at.getTime()).toBeGreaterThan(now.getTime());
     expect(callbackTimes(new Date("2026-11-21T21:00:00"), null).map((each) => each.key)).toEqual(["soon", "in30", "tomorrow"]);
-  });
-
-  it("knows how urgent it is", () => {
-    expect(severityOf("no_sound", true)).toBe("class_stopping");
-    expect(severityOf("no_sound", false)).toBe("degraded");
-    expect(severityOf("homework", true)).toBe("general");
   });
 });
 

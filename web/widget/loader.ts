@@ -1,5 +1,6 @@
 import { sendQuietly } from "./report";
 import { type ClassHooks, HookedClassroom } from "./classroom";
+import { coverWhenShared } from "./guide/sharedTabs";
 import { isChild, readPlatformClaims } from "../shared/help/claims";
 import { Credentials } from "../shared/help/credentials";
 import { type Memory, remembersCall } from "../shared/help/memory";
@@ -53,6 +54,7 @@ export class RaisehandHelp extends HTMLElement {
   #pageContext: Record<string, unknown> = {};
   #panel: Promise<PanelHandle> | null = null;
   #handle: PanelHandle | null = null;
+  #stopCovering: (() => void) | null = null;
   #status: ButtonStatus = { text: "", tone: "idle", unread: 0, hidden: false };
 
   constructor() {
@@ -78,6 +80,7 @@ export class RaisehandHelp extends HTMLElement {
     for (const name of ["token", "getToken", "hooks", "context"] as const) this.#upgrade(name);
     this.#readToken();
     this.#apply();
+    this.#stopCovering ??= coverWhenShared();
     if (remembersCall(storage())) void this.#load();
   }
 
@@ -85,6 +88,8 @@ export class RaisehandHelp extends HTMLElement {
     // Moved elsewhere in the page: it is back before the next task.
     setTimeout(() => {
       if (this.isConnected) return;
+      this.#stopCovering?.();
+      this.#stopCovering = null;
       this.#handle?.destroy();
       this.#handle = null;
       this.#panel = null;

@@ -7,7 +7,7 @@ import type { Credentials } from "../shared/help/credentials";
 import type { Memory } from "../shared/help/memory";
 import { type HelpState, isOpen } from "../shared/help/model";
 import type { CallContext, HelpAlert } from "../shared/help/options";
-import { type HelpKind, isTopic } from "../shared/help/topics";
+import type { HelpKind } from "../shared/help/topics";
 import type { Catalogue, Locale } from "../shared/i18n";
 import { loadCatalogue, type Keys, type Translate, translate } from "../shared/i18n/student/translate";
 import { chime } from "./chime";
@@ -111,9 +111,16 @@ export async function mountPanel(options: PanelOptions): Promise<PanelHandle> {
     if (shown === view) return;
     view = shown;
     controller.view = view;
+    if (view === "open") readTopics();
     draw();
     tell();
     options.onView(view);
+  };
+
+  let listed = Promise.resolve();
+  /** Each opening shows what can be asked about now; nothing waits for it. */
+  const readTopics = (): void => {
+    if (options.guestOf === undefined) listed = controller.list.read();
   };
 
   const ambience = (): Ambience => {
@@ -175,6 +182,7 @@ export async function mountPanel(options: PanelOptions): Promise<PanelHandle> {
   window.addEventListener("offline", onOffline);
 
   draw();
+  if (view === "open") readTopics();
   const started = controller.start().then(() => {
     draw(); // Only now it is certain whose token it is.
     const remembered = controller.view;
@@ -187,9 +195,9 @@ export async function mountPanel(options: PanelOptions): Promise<PanelHandle> {
     controller,
     open: (topic) => {
       setView("open");
-      if (topic === undefined || !isTopic(topic)) return;
-      void started.then(() => {
-        if (controller.state.get().phase === "start") void controller.asking.ask(topic);
+      if (topic === undefined) return;
+      void Promise.all([started, controller.list.knows(topic) ? null : listed]).then(() => {
+        if (controller.state.get().phase === "start" && controller.list.knows(topic)) void controller.asking.ask(topic);
       });
     },
     close: () => setView("closed"),

@@ -6,7 +6,8 @@ import { newId } from "./ids";
 import { isOpen } from "./model";
 import type { HelpRoom } from "./room";
 import type { Terms } from "./terms";
-import { type HelpKind, severityOf, type Topic } from "./topics";
+import type { TopicList } from "./topicList";
+import { choiceOf, type HelpKind, severityOf } from "./topics";
 
 /** Taps that come one after the other are sent together, this much later, in milliseconds. */
 const DESCRIBE_MS = 400;
@@ -16,6 +17,7 @@ interface Parts {
   readonly room: HelpRoom;
   readonly devices: Devices;
   readonly terms: Terms;
+  readonly list: TopicList;
 }
 
 /** Asking for help: what is wrong, the press, and what can be done while waiting. */
@@ -44,8 +46,8 @@ export class Asking {
     this.describeSoon();
   }
 
-  /** The press. The same press tried again gives the same call. */
-  async ask(topic: Topic): Promise<void> {
+  /** The press, with a topic's id. The same press tried again gives the same call. */
+  async ask(topic: string): Promise<void> {
     const { core } = this;
     const { feed, room, devices, terms } = this.parts;
     if (core.state.get().phase === "asking") return;
@@ -109,14 +111,15 @@ export class Asking {
     clearTimeout(this.#timer);
   }
 
-  #body(topic: Topic): Schemas["AskForHelp"] {
+  #body(topic: string): Schemas["AskForHelp"] {
     const { options } = this.core;
     const { kind, note, answers } = this.core.state.get();
     const context = options.context();
+    const inClass = context.class_id !== undefined && context.class_id !== null;
     return {
       kind,
       topic,
-      severity: severityOf(topic, context.class_id !== undefined && context.class_id !== null),
+      severity: severityOf(topic, choiceOf(topic, this.parts.list.topics.get()), inClass),
       note,
       channel: options.channel,
       queue: options.queue,

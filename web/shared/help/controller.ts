@@ -13,6 +13,7 @@ import { recover } from "./recovery";
 import { belongsInRoom, HelpRoom } from "./room";
 import { Talk } from "./talk";
 import { Terms } from "./terms";
+import { TopicList } from "./topicList";
 
 /** A notice goes away by itself after this, in milliseconds. */
 const NOTICE_MS = 6_000;
@@ -21,6 +22,7 @@ const NOTICE_MS = 6_000;
 export class HelpController {
   readonly state: Store<HelpState>;
   readonly terms: Terms;
+  readonly list: TopicList;
   readonly chat: Chat;
   readonly room: HelpRoom;
   readonly devices: Devices;
@@ -41,11 +43,18 @@ export class HelpController {
     this.#core = core;
     this.state = core.state;
     this.terms = new Terms(core);
+    this.list = new TopicList(core);
     this.chat = new Chat(core, this.terms);
     this.#feed = new CallFeed(core, () => this.chat.read());
     this.room = new HelpRoom(core, this.#feed);
     this.devices = new Devices(core, this.room);
-    this.asking = new Asking(core, { feed: this.#feed, room: this.room, devices: this.devices, terms: this.terms });
+    this.asking = new Asking(core, {
+      feed: this.#feed,
+      room: this.room,
+      devices: this.devices,
+      terms: this.terms,
+      list: this.list,
+    });
     this.talk = new Talk(core, { room: this.room, devices: this.devices, chat: this.chat });
     this.consent = new Consent(core, this.terms);
     this.rating = new Rating(core, this.#feed);

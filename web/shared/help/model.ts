@@ -1,6 +1,6 @@
 import type { Schemas } from "../api/client";
 import type { StreamState } from "../api/events";
-import type { HelpKind, Topic } from "./topics";
+import type { HelpKind } from "./topics";
 
 export type CallView = Schemas["CallAnswer"];
 export type Place = Schemas["QueuePlace"];
@@ -99,7 +99,8 @@ export interface RatingDraft {
 export interface HelpState {
   readonly phase: Phase;
   readonly kind: HelpKind;
-  readonly topic: Topic | null;
+  /** Id of what was asked about. */
+  readonly topic: string | null;
   readonly note: string;
   readonly answers: Readonly<Record<string, string>>;
   readonly call: CallView | null;

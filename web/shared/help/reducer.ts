@@ -14,7 +14,7 @@ import type {
   RatingDraft,
 } from "./model";
 import { isOpen, START } from "./model";
-import { type HelpKind, isTopic, type Topic } from "./topics";
+import type { HelpKind } from "./topics";
 
 /** Longest note and message, characters; the server accepts no more. */
 export const NOTE_CHARACTERS = 2000;
@@ -26,7 +26,7 @@ export type Action =
   | { readonly type: "kind"; readonly kind: HelpKind }
   | { readonly type: "note"; readonly note: string }
   | { readonly type: "answer"; readonly question: string; readonly answer: string }
-  | { readonly type: "asking"; readonly topic: Topic }
+  | { readonly type: "asking"; readonly topic: string }
   | { readonly type: "asked"; readonly call: CallView; readonly place: Place; readonly self: string }
   | { readonly type: "read"; readonly call: CallView; readonly self: string }
   | { readonly type: "placed"; readonly place: Place }
@@ -197,7 +197,7 @@ function withCall(state: HelpState, call: CallView, self: string): HelpState {
     call,
     phase,
     kind: call.kind,
-    topic: isTopic(call.topic) ? call.topic : state.topic,
+    topic: call.topic,
     consent,
     again: phase === "waiting" && call.accepted_at !== null,
     problem: isOpenPhase(phase) && state.problem !== "unauthenticated" ? null : state.problem,

@@ -2,10 +2,11 @@ import { useState } from "preact/hooks";
 import { CameraIcon, ChatIcon, MicrophoneIcon } from "../../playground/icons";
 import type { HelpState } from "../../shared/help/model";
 import { NOTE_CHARACTERS } from "../../shared/help/reducer";
-import { type HelpKind, KINDS, OTHER_TOPICS } from "../../shared/help/topics";
-import { useAmbience } from "../context";
-import { BackIcon, NoPictureIcon, NoSoundIcon, QuestionIcon } from "../icons";
+import { CHOICES, type HelpKind, KINDS, lastResort, type Topic, type TopicChoice, topicsOf } from "../../shared/help/topics";
+import { useAmbience, useStore } from "../context";
+import { NoPictureIcon, NoSoundIcon, QuestionIcon } from "../icons";
 import { Choice } from "./parts";
+import { Busy, topicName, TopicsPage } from "./topicsPage";
 
 const KIND_ICONS: Readonly<Record<HelpKind, () => preact.JSX.Element>> = {
   voice: MicrophoneIcon,
@@ -13,53 +14,45 @@ const KIND_ICONS: Readonly<Record<HelpKind, () => preact.JSX.Element>> = {
   chat: ChatIcon,
 };
 
+const CHOICE_ICONS: Readonly<Record<TopicChoice, () => preact.JSX.Element>> = {
+  no_sound: NoSoundIcon,
+  no_picture: NoPictureIcon,
+  other: QuestionIcon,
+};
+
 export function StartPage({ state }: { state: HelpState }) {
-  const { t, controller } = useAmbience();
-  const [other, setOther] = useState(false);
+  const { t, locale, controller } = useAmbience();
+  const topics = useStore(controller.list.topics);
+  // As it was at the tap: nothing moves under a finger when the server's list comes.
+  const [list, setList] = useState<{ choice: TopicChoice; topics: readonly Topic[] } | null>(null);
   const [details, setDetails] = useState(state.note !== "");
   const busy = state.phase === "asking";
 
-  if (other) {
-    return (
-      <div class="page start" data-page="other">
-        <button type="button" class="back" onClick={() => setOther(false)}>
-          <BackIcon />
-          {t("panel.back")}
-        </button>
-        <h2 tabindex={-1}>{t("start.otherTitle")}</h2>
-        <div class="topics small">
-          {OTHER_TOPICS.map((topic) => (
-            <button key={topic} type="button" class="topic" data-topic={topic} disabled={busy} onClick={() => void controller.asking.ask(topic)}>
-              {t(`topic.${topic}`)}
-            </button>
-          ))}
-        </div>
-        <button type="button" class="button wide quiet" data-topic="general" disabled={busy} onClick={() => void controller.asking.ask("general")}>
-          {t("start.otherSkip")}
-        </button>
-        <Busy busy={busy} />
-      </div>
-    );
-  }
+  const choose = (choice: TopicChoice): void => {
+    const found = topicsOf(topics, choice);
+    const listed = choice === "other" ? found.length > 0 : found.length > 1;
+    if (listed) setList({ choice, topics: found });
+    else void controller.asking.ask(found[0]?.id ?? lastResort(choice));
+  };
 
+  if (list !== null) return <TopicsPage {...list} busy={busy} onBack={() => setList(null)} />;
   return (
     <div class="page start" data-page="start">
       <h2 tabindex={-1} class="lead">
         {t("start.title")}
       </h2>
       <div class="topics">
-        <button type="button" class="topic large" data-topic="no_sound" disabled={busy} onClick={() => void controller.asking.ask("no_sound")}>
-          <NoSoundIcon />
-          <span>{t("topic.no_sound")}</span>
-        </button>
-        <button type="button" class="topic large" data-topic="no_picture" disabled={busy} onClick={() => void controller.asking.ask("no_picture")}>
-          <NoPictureIcon />
-          <span>{t("topic.no_picture")}</span>
-        </button>
-        <button type="button" class="topic large" data-topic="other" disabled={busy} onClick={() => setOther(true)}>
-          <QuestionIcon />
-          <span>{t("topic.other")}</span>
-        </button>
+        {CHOICES.map((choice) => {
+          const Icon = CHOICE_ICONS[choice];
+          const found = topicsOf(topics, choice);
+          const only = choice !== "other" && found.length === 1 ? found[0] : undefined;
+          return (
+            <button key={choice} type="button" class="topic large" data-topic={choice} disabled={busy} onClick={() => choose(choice)}>
+              <Icon />
+              <span>{only === undefined ? t(`topic.${choice}`) : topicName(only, locale, t)}</span>
+            </button>
+          );
+        })}
       </div>
       <Busy busy={busy} />
       <div class="kind-row">
@@ -92,14 +85,5 @@ export function StartPage({ state }: { state: HelpState }) {
         </button>
       )}
     </div>
-  );
-}
-
-function Busy({ busy }: { busy: boolean }) {
-  const { t } = useAmbience();
-  return (
-    <p class="busy" role="status">
-      {busy ? t("start.asking") : ""}
-    </p>
   );
 }

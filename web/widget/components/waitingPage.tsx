@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import type { HelpState, Place } from "../../shared/help/model";
-import { QUESTIONS, questionsOf } from "../../shared/help/topics";
+import { choiceOf, GENERAL, QUESTIONS, questionsOf } from "../../shared/help/topics";
 import type { Translate } from "../../shared/i18n/student/translate";
-import { useAmbience, useTick } from "../context";
+import { useAmbience, useStore, useTick } from "../context";
 import { BulbIcon, MusicIcon } from "../icons";
 import { callbackTimes, clockTime } from "../times";
 import { ConsentCard } from "./consentCard";
@@ -113,7 +113,9 @@ export function waitText(place: Place | null, t: Translate): string {
 /** Questions answered by tapping. All are optional; the agent reads the answers before accepting. */
 function Questions({ state }: { state: HelpState }) {
   const { t, controller } = useAmbience();
-  const questions = questionsOf(state.topic ?? "general");
+  const topics = useStore(controller.list.topics);
+  const topic = state.topic ?? GENERAL;
+  const questions = questionsOf(topic, choiceOf(topic, topics));
   if (questions.length === 0) return null;
   const done = questions.every((question) => state.answers[question] !== undefined);
   return (

@@ -25,12 +25,12 @@ export type Captured =
 
 let ours: string | null = null;
 
-/** Gives this page a mark by which it is known again in what the student shares. Only top-level pages may. */
+/** Gives this page a mark by which it is known again in what the student shares. Only top-level pages may. Claimed
+ * anew each time: the host page may have set a mark of its own since. */
 export function claimHandle(): string | null {
-  if (ours !== null) return ours;
   const devices = navigator.mediaDevices as CaptureDevices | undefined;
   if (devices?.setCaptureHandleConfig === undefined || window.top !== window) return null;
-  const handle = `raisehand-${crypto.randomUUID()}`;
+  const handle = ours ?? `raisehand-${crypto.randomUUID()}`;
   try {
     devices.setCaptureHandleConfig({ handle, exposeOrigin: false, permittedOrigins: [window.location.origin] });
   } catch {

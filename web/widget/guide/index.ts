@@ -7,4 +7,4 @@
  *   sharing.close(); guide.close();                                 // with the call
  */
 export { GuideMirror } from "./mirror";
-export { coverWhenShared, GuidedSharing, type SharingState } from "./sharing";
+export { GuidedSharing, type SharingState } from "./sharing";

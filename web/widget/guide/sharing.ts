@@ -8,6 +8,7 @@ import { Store } from "../../shared/store";
 import { type Captured, type CapturedTrack, capturedOf, claimHandle } from "./captureHandle";
 import { PrivateCovers } from "./covers";
 import { PageOverlay } from "./overlay";
+import { SharedTabs } from "./sharedTabs";
 
 export interface SharingState {
   /** `asking`: the browser's chooser is open. */
@@ -23,13 +24,6 @@ export interface SharingState {
 }
 
 const OFF: SharingState = { phase: "off", where: "none", covered: 0, frozenBy: null, marks: 0 };
-/** Pages of one origin tell each other here which of them is being shared, so that it covers what is private. */
-const NEWS = "raisehand-guide";
-
-interface News {
-  readonly shared: string;
-  readonly on: boolean;
-}
 
 /** Sharing the screen so that agents can guide on it: hides what is private before the first picture leaves, finds out
  * whether it is this very page that is shared, and shows the marks there or in a mirrored picture. */
@@ -40,8 +34,7 @@ export class GuidedSharing {
   readonly #stops: (() => void)[] = [];
   #overlay: PageOverlay | null = null;
   #track: LocalVideoTrack | null = null;
-  #told: string | null = null;
-  readonly #news: BroadcastChannel | null;
+  readonly #tabs = new SharedTabs();
 
   constructor(
     session: { readonly room: Room },
@@ -49,7 +42,6 @@ export class GuidedSharing {
     private readonly t: GuideTranslate,
   ) {
     this.#room = session.room;
-    this.#news = typeof BroadcastChannel === "function" ? new BroadcastChannel(NEWS) : null;
     const unpublished = (publication: TrackPublication): void => {
       if (publication.source === Track.Source.ScreenShare) this.#ended();
     };
@@ -115,16 +107,22 @@ export class GuidedSharing {
   close(): void {
     for (const stop of this.#stops) stop();
     this.#ended();
-    this.#news?.close();
+    this.#tabs.close();
   }
 
   async #publish(tracks: readonly LocalTrack[]): Promise<void> {
     const video = tracks.find((track) => track.kind === Track.Kind.Video) as LocalVideoTrack;
     const media = video.mediaStreamTrack as CapturedTrack;
     this.#track = video;
-    const captured = this.#follow(media);
-    const again = (): void => void this.#follow(media);
-    media.addEventListener("capturehandlechange", again); // The person has chosen another tab meanwhile.
+    let following = this.#follow(media);
+    media.addEventListener("capturehandlechange", () => {
+      media.enabled = false; // Black, until the tab that was chosen meanwhile is covered.
+      const latest = (following = this.#follow(media));
+      void latest.then(() => {
+        if (latest === following) media.enabled = true;
+      });
+    });
+    const captured = await following;
     const local = this.#room.localParticipant;
     for (const track of tracks) {
       // The sound of this very page holds the agent's own voice: he would hear himself.
@@ -135,13 +133,13 @@ export class GuidedSharing {
     this.#look();
   }
 
-  #follow(media: CapturedTrack): Captured {
+  /** Resolves when nothing private is in what is captured. */
+  async #follow(media: CapturedTrack): Promise<Captured> {
     const captured = capturedOf(media);
     const own = captured.kind === "own";
     // On a shared screen or window this page may be seen too; on another tab it is not.
     if (captured.kind === "tab") this.#covers.uncover();
     else this.#covers.cover();
-    this.#tellPages(captured.kind === "tab" ? captured.handle : null);
     if (captured.kind !== "tab" && this.#overlay === null) {
       this.#overlay = new PageOverlay(this.guide, this.surface, this.#covers, {
         nameOf: this.nameOf,
@@ -158,6 +156,7 @@ export class GuidedSharing {
     }
     if (this.#overlay !== null) this.#overlay.drawing = own;
     this.#shown(own ? "page" : "mirror", this.#covers.active ? this.#covers.places().length : 0);
+    await this.#tabs.tell(captured.kind === "tab" ? captured.handle : null);
     return captured;
   }
 
@@ -176,7 +175,7 @@ export class GuidedSharing {
   }
 
   #ended(): void {
-    this.#tellPages(null);
+    void this.#tabs.tell(null);
     this.#covers.uncover();
     this.#overlay?.close();
     this.#overlay = null;
@@ -184,32 +183,7 @@ export class GuidedSharing {
     if (this.state.get().phase !== "off") this.state.set(OFF);
   }
 
-  #tellPages(shared: string | null): void {
-    if (this.#told === shared) return;
-    if (this.#told !== null) this.#news?.postMessage({ shared: this.#told, on: false } satisfies News);
-    if (shared !== null) this.#news?.postMessage({ shared, on: true } satisfies News);
-    this.#told = shared;
-  }
-
   #change(change: Partial<SharingState>): void {
     this.state.update((current) => ({ ...current, ...change }));
   }
-}
-
-/** To be called by each page that holds the widget: covers what is private when another page of this origin shares
- * this one. The returned function ends it. */
-export function coverWhenShared(): () => void {
-  const handle = claimHandle();
-  if (handle === null || typeof BroadcastChannel !== "function") return () => undefined;
-  const covers = new PrivateCovers();
-  const news = new BroadcastChannel(NEWS);
-  news.onmessage = ({ data }: MessageEvent<News>) => {
-    if (data.shared !== handle) return;
-    if (data.on) covers.cover();
-    else covers.uncover();
-  };
-  return () => {
-    news.close();
-    covers.uncover();
-  };
 }

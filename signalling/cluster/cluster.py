@@ -222,7 +222,7 @@ class Cluster:
                 await asyncio.sleep(RETRY_S)
                 continue
             if owner is None:
-                raise NoOwnerError("every node is full or draining")
+                raise NoOwnerError("every node is draining")
             return owner
 
     def is_here(self, owner: Owner) -> bool:

@@ -48,6 +48,11 @@ class NodeLoad:
     """Takes no new rooms."""
 
     @property
+    def has_place(self) -> bool:
+        """Whether another participant fits."""
+        return self.participants < self.max_participants
+
+    @property
     def share(self) -> float:
         """How full it is, 0–1: the scarcer of processor and places."""
         return max(self.cpu / CPU_FULL, self.participants / max(1, self.max_participants))
@@ -103,15 +108,18 @@ class CpuMeter:
 
 
 def choose(room: str, nodes: Iterable[NodeInfo], *, asked: str) -> NodeInfo | None:
-    """Where a new room goes; None if no node takes one. `asked`: the node whose client wants it.
+    """Where a new room goes; None if every node drains. `asked`: the node whose client wants it.
 
     The node that was asked keeps it unless another is clearly less loaded: that spares the way over it. Of
     several that are about equal, the room's name decides, so that nodes with the same view choose the same,
-    and rooms spread.
+    and rooms spread. A full node is chosen when all are full: loads are a second old, a busy processor serves
+    one more call, and a node without a place says so itself.
     """
-    takers = [node for node in nodes if not node.load.draining and node.load.share < 1.0]
-    if not takers:
+    awake = [node for node in nodes if not node.load.draining]
+    if not awake:
         return None
+    free = [node for node in awake if node.load.share < 1.0]
+    takers = free or [node for node in awake if node.load.has_place] or awake
     least = min(node.load.share for node in takers)
     near = [node for node in takers if node.load.share <= least + KEEP_WITHIN]
     for node in near:
@@ -164,7 +172,7 @@ class NodeRegistry:
         self._listeners.append(listener)
 
     def place(self, room: str) -> NodeInfo | None:
-        """Where a new room goes by load; None if no live node takes one."""
+        """Where a new room goes by load; None if every live node drains."""
         nodes = []
         for node in self.live():
             extra = self._placed.get(node.id, 0) * ROOM_WEIGHT

@@ -274,10 +274,11 @@ class SignalProxy:
         )
 
     async def locate(self, room: str, *, creates: bool, fresh: bool = False) -> Owner | None:
-        """The node that answers for a room; None: nobody owns it and none was chosen, so this node answers.
+        """The node that answers for a room; None: nobody owns it, and this node says so.
 
         With `creates` a room that nobody owns gets an owner: this node by a claim, or another that is told to
-        claim it (`token` 0). Raises LeasesAwayError.
+        claim it (`token` 0). None then means that every node drains, this one included, and it refuses.
+        Raises LeasesAwayError.
         """
         if lease := await self._ownership.confirm(room):
             return Owner.from_lease(lease)

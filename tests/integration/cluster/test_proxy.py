@@ -256,6 +256,21 @@ async def test_many_clients_at_once_by_both_nodes_meet_in_one_room(pair: tuple[M
         await asyncio.gather(*(socket.close() for socket in sockets))
 
 
+async def test_nodes_that_are_all_busy_share_one_room(pair: tuple[Member, Member]) -> None:
+    for member in pair:
+        member.node.wished = NodeLoad(cpu=1.0)
+        await member.cluster.nodes.refresh()
+    for member in pair:
+        await member.cluster.nodes.refresh()
+    sockets = await asyncio.gather(
+        *(connect(member, "lesson", f"{place}") for place, member in enumerate(pair))
+    )
+    sizes = [len(found.participants) for each in pair if (found := each.node.rooms.get("lesson"))]
+    assert sizes == [2]
+    assert sum(member.cluster.ownership.owns("lesson") is not None for member in pair) == 1
+    await asyncio.gather(*(socket.close() for socket in sockets))
+
+
 @pytest.mark.slow
 async def test_a_dead_nodes_room_is_served_anew_when_its_lease_ends(pair: tuple[Member, Member]) -> None:
     first, second = pair

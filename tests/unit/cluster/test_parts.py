@@ -64,7 +64,10 @@ def node(name: str, participants: int = 0, *, cpu: float = 0.0, draining: bool =
         ([node("a", cpu=0.5), node("b", 10)], "b"),  # the processor counts, too
         ([node("a", draining=True), node("b", 90)], "b"),
         ([node("a", 100), node("b", 99)], "b"),  # full
-        ([node("a", 100), node("b", cpu=0.9)], None),
+        ([node("a", 100), node("b", cpu=0.9)], "b"),  # busy, but with a place
+        ([node("a", cpu=1.0), node("b", cpu=1.0)], "a"),  # all busy: one of them, not each its own
+        ([node("a", 120), node("b", 100)], "b"),
+        ([node("a", draining=True), node("b", cpu=1.0)], "b"),
         ([node("a", draining=True)], None),
         ([], None),
     ],

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
 
 import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import expect
 
-from loadtest.desk_client import DeskClient, Joinable, Media
-from loadtest.person import Person
+from loadtest.desk_client import Media
 from loadtest.proxy import TcpProxy
 from loadtest.server import ServerProcess
 from loadtest.tokens import platform_token
-from tests.e2e.conftest import ARTIFACTS, ROOT
-from tests.e2e.desk import release
+from tests.e2e.desk import SLOW_MS, new_identity
+from tests.e2e.students import PHONE, Agent, Student, agent, ask, hang_up, help_path, http, shown, student
+
+__all__ = ["agent", "http", "student"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-SLOW_MS = 20_000  # for whatever needs a connection, a device or an agent first
-USUAL_MS = 5_000  # Playwright's own
-PHONE = {"width": 390, "height": 844}
 PIXEL = (  # a PNG of one pixel
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
     b"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa3\x8a\x99\x1e\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -37,152 +33,6 @@ REFUSED = """
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
     navigator.permissions.query = () => Promise.resolve({ state: "denied" });
 """
-_numbers = itertools.count(1)
-
-
-class Student(Protocol):
-    """Opens a page of the student's in a browser context of its own, on a phone unless told otherwise."""
-
-    async def __call__(
-        self,
-        path: str,
-        *,
-        base: str = "",
-        phone: bool = True,
-        script: str = "",
-        locale: str = "en-GB",
-        expected: tuple[str, ...] = (),
-    ) -> Page:
-        """`expected`: parts of console errors that belong to the test."""
-        ...
-
-
-class Agent:
-    """A scripted agent at the server."""
-
-    def __init__(self, person: Person) -> None:
-        self.person = person
-        self.calls: list[str] = []
-
-    async def take(self) -> Joinable:
-        """Wait for an offer, accept it, talk and be seen."""
-        offer = await self.person.stream.wait_for(
-            "offer.created", timeout_s=20, where=lambda event: event.call not in self.calls
-        )
-        joined = await self.person.client.accept(offer.data["offer"]["id"])
-        self.calls.append(joined.call["id"])
-        if joined.media is not None:
-            await self.person.join(joined.media)
-            await self.person.appear()
-        return joined
-
-    async def leave(self) -> None:
-        """No longer there."""
-        await self.person.client.set_state("offline")
-        await self.person.close()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def agent(server: ServerProcess, http: aiohttp.ClientSession) -> AsyncIterator[Agent]:
-    """The only agent who is available."""
-    await release(server, "chen")  # from whatever another file left
-    client = await DeskClient.login(server.http_url, "chen", http)
-    person = Person("agent", 440, client, await client.events().open())
-    await client.set_state("available")
-    found = Agent(person)
-    yield found
-    for call in found.calls:
-        if (await client.call(call))["state"] not in ("closed", "wrapping"):
-            await client.end(call)
-        await client.wrap_up(call, resolved=True)
-    await found.leave()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def student(
-    browser: Browser, server: ServerProcess, request: pytest.FixtureRequest
-) -> AsyncIterator[Student]:
-    if not (ROOT / "web/dist/help/index.html").exists():
-        pytest.fail("the web pages are not built: run `make web`")
-    contexts: list[BrowserContext] = []
-    errors: list[str] = []
-    expect.set_options(timeout=SLOW_MS)
-
-    async def open_one(
-        path: str,
-        *,
-        base: str = "",
-        phone: bool = True,
-        script: str = "",
-        locale: str = "en-GB",
-        expected: tuple[str, ...] = (),
-    ) -> Page:
-        context = await browser.new_context(
-            permissions=["camera", "microphone"],
-            viewport=PHONE if phone else {"width": 1280, "height": 800},  # type: ignore[arg-type]
-            has_touch=phone,
-            is_mobile=phone,
-            locale=locale,
-        )
-        contexts.append(context)
-        page = await context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "console",
-            lambda message: (
-                errors.append(message.text)
-                if message.type == "error" and not any(each in message.text for each in expected)
-                else None
-            ),
-        )
-        if script:
-            await page.add_init_script(script)
-        await page.goto((base or server.http_url) + path)
-        return page
-
-    yield open_one
-    if getattr(request.node, "failed_in_call", False):
-        ARTIFACTS.mkdir(exist_ok=True)
-        for number, context in enumerate(contexts):
-            for page in context.pages:
-                name = request.node.name.replace("/", "_")
-                await page.screenshot(path=ARTIFACTS / f"{name}-{number}.png")
-    for context in contexts:
-        await context.close()
-    expect.set_options(timeout=USUAL_MS)
-    assert not errors
-
-
-def help_path(**profile: Any) -> str:
-    """The whole page for a student whom nobody has seen yet."""
-    number = next(_numbers)
-    profile = {"age": 30, "locale": "en"} | profile
-    return f"/help/#token={platform_token(f'help-{number}', name='小明', profile=profile)}"
-
-
-def shown(page: Page, name: str) -> Any:
-    return page.locator(f"[data-page={name}]")
-
-
-async def ask(page: Page, topic: str = "no_sound", *, kind: str = "voice") -> str:
-    """Press one of the big choices; returns the ticket's number."""
-    if kind != "voice":
-        await page.locator(f"[data-choice=kind] [data-value={kind}]").click()
-    await page.locator(f"[data-topic={topic}]").click()
-    await expect(page.locator(".ticket-number").first).to_be_visible(timeout=SLOW_MS)
-    return await page.locator(".ticket-number").first.inner_text()
-
-
-async def hang_up(page: Page) -> None:
-    await page.locator("[data-control=hang-up]").click()
-    await page.locator("[data-action=hang-up-yes]").click()
-    await expect(shown(page, "rating")).to_be_visible(timeout=SLOW_MS)
 
 
 @pytest.mark.parametrize(
@@ -349,7 +199,7 @@ async def school(server: ServerProcess) -> AsyncIterator[str]:
         f"default-src 'none'; script-src {server.http_url}; connect-src {server.http_url} {socket}; "
         "style-src 'none'; img-src blob:; media-src blob:"
     )
-    token = platform_token(f"help-{next(_numbers)}", name="小红", profile={"age": 9, "locale": "zh-CN"})
+    token = platform_token(new_identity("school"), name="小红", profile={"age": 9, "locale": "zh-CN"})
 
     async def index(_request: web.Request) -> web.Response:
         text = (

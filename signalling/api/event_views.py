@@ -16,7 +16,7 @@ from typing import Any, Final
 from signalling.api.roles import Actor, Role
 from signalling.desk import events as e
 from signalling.desk.events import Scope
-from signalling.desk.model import ActorRole, AssignmentRole
+from signalling.desk.model import ActorRole, AgentId, AssignmentRole
 from signalling.service.lookups import Lookups
 from signalling.store.relay import StoredEvent
 
@@ -183,8 +183,16 @@ def _message(event: e.MessageCreated | e.TicketMessage, names: Mapping[str, str]
     }
 
 
+def _named(agent: AgentId | None, names: Mapping[str, str]) -> Json:
+    return {"id": agent, "name": names.get(agent or "", "")}
+
+
 def _agent(event: e.CallAccepted | e.CallConnected | e.TransferCompleted, names: Mapping[str, str]) -> Json:
-    return {"agent": {"id": event.agent, "name": names.get(event.agent or "", "")}}
+    return {"agent": _named(event.agent, names)}
+
+
+def _transfer(event: e.TransferStarted, names: Mapping[str, str]) -> Json:
+    return {"kind": event.transfer.kind.value, "to": _named(event.transfer.target.agent, names)}
 
 
 _OUTSIDE: Final[Mapping[type[e.Event], Callable[[Any, Mapping[str, str]], Json]]] = {
@@ -199,7 +207,9 @@ _OUTSIDE: Final[Mapping[type[e.Event], Callable[[Any, Mapping[str, str]], Json]]
     e.ParticipantJoined: _participant,
     e.ParticipantAway: _participant,
     e.ParticipantLeft: _participant,
-    e.TransferStarted: lambda event, _: {"kind": event.transfer.kind.value},
+    e.TransferStarted: _transfer,
+    e.TransferCancelled: lambda _, __: {},
+    e.TransferFailed: lambda _, __: {},
     e.TransferCompleted: _agent,
     e.MessageCreated: _message,
     e.ConsentChanged: lambda event, _: {
@@ -217,7 +227,7 @@ _OUTSIDE: Final[Mapping[type[e.Event], Callable[[Any, Mapping[str, str]], Json]]
 
 _GUARDIAN: Final = (e.ConsentChanged, e.CallEnded)
 _GUEST_NOT: Final = (e.RatingCreated, e.TicketEvent)
-_TOLD_ANYWAY: Final = (e.TransferStarted,)
+_TOLD_ANYWAY: Final = (e.TransferStarted, e.TransferFailed)
 """Events for staff of which the student gets a short form."""
 
 

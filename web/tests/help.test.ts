@@ -90,7 +90,7 @@ describe("a request for help", () => {
 
   it("goes back to the queue without a loss when the agent is cut off", () => {
     const state = play([asked(), event("call.accepted", agent), event("call.connected", agent), event("call.queued")]);
-    expect([state.phase, state.again, state.call?.ticket]).toEqual(["waiting", true, "T-1"]);
+    expect([state.phase, state.again, state.call?.ticket]).toEqual(["waiting", "cutOff", "T-1"]);
   });
 
   it("ends where it was cancelled, called back, abandoned or broke", () => {
@@ -153,6 +153,31 @@ describe("people, messages and consent", () => {
     expect(second.notice).toEqual({ kind: "joined", name: "林老师" });
     expect(play([event("participant.left", { identity: "lin", name: "林老师", kind: "agent" })], second).notice).toEqual({ kind: "left", name: "林老师" });
     expect(play([event("transfer.completed", { agent: { id: "lin", name: "林老师" } })], second).call?.participants.find((each) => each.role === "primary")?.identity).toBe("lin");
+  });
+
+  it("says who is asked to help, and who goes on", () => {
+    const asking = play([event("transfer.started", { kind: "warm", to: { id: "lin", name: "林老师" } })], talking);
+    expect(asking.transfer).toEqual({ name: "林老师" });
+    expect(play([event("transfer.failed")], asking).transfer).toBeNull();
+    expect(play([event("transfer.started", { kind: "cold", to: { id: null, name: "" } })], talking).transfer).toEqual({ name: "" });
+    const handedOver = play(
+      [event("transfer.completed", { agent: { id: "lin", name: "林老师" } }), event("participant.left", { identity: "chen", name: "陈老师", kind: "agent" })],
+      asking,
+    );
+    expect([handedOver.transfer, handedOver.notice, agentOf(handedOver.call)?.name]).toEqual([null, { kind: "taken", name: "林老师" }, "林老师"]);
+  });
+
+  it("tells a call that is handed over from one that was cut off", () => {
+    const waits = play([event("call.queued", { reason: "transfer" }), read({ state: "queued", accepted_at: "2026-11-21T11:00:05Z" })], talking);
+    expect([waits.phase, waits.again]).toEqual(["waiting", "transfer"]);
+    expect(play([event("call.accepted", { agent: { id: "lin", name: "林老师" } })], waits).again).toBeNull();
+  });
+
+  it("knows since when the call is on hold", () => {
+    const held = play([event("call.held"), read({ state: "held", accepted_at: "2026-11-21T11:00:05Z", connected_at: "2026-11-21T11:00:05Z" })], talking);
+    expect(held.heldSince).toBe("2026-11-21T11:00:05Z");
+    expect(play([event("call.resumed")], held).heldSince).toBeNull();
+    expect(play([read({ state: "held" })]).heldSince).toBeNull();
   });
 
   it("counts what others wrote, once", () => {
@@ -230,6 +255,8 @@ describe("tokens", () => {
   it("counts unknown age as minor, but speaks to it as to an adult", () => {
     const unknown = readPlatformClaims(token({ ...claims, raisehand: { role: "student" } }));
     expect(unknown !== null && isMinor(unknown) && !isChild(unknown)).toBe(true);
+    const guest = (profile: object) => readPlatformClaims(token({ ...claims, raisehand: { role: "guest", call: "c1", profile } }));
+    expect([guest({ adult: true }), guest({})].map((each) => each !== null && isMinor(each))).toEqual([false, true]);
   });
 
   it("is renewed before it ends, and once for many askers", async () => {

@@ -10,7 +10,7 @@ export interface Ambience {
   readonly t: Translate;
   readonly locale: Locale;
   readonly child: boolean;
-  /** A guardian decides about recording. */
+  /** Cannot decide alone about recording. */
   readonly minor: boolean;
   readonly controller: HelpController;
   /** A whole page, not a window over somebody's class. */

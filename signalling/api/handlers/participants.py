@@ -86,6 +86,7 @@ async def _invite(api: Api, asked: Asked[r.DropInBody, NoQuery], guest: r.GuestB
         ttl_s=GUEST_TTL_S,
         name=invited.name,
         call=call.id,
+        profile={"adult": invited.adult},
     )
     media = None
     if after.kind is not Kind.CHAT:

@@ -5,6 +5,8 @@ export interface PlatformClaims {
   readonly name: string;
   readonly expiresAtMs: number | null;
   readonly age: number | null;
+  /** Of a guest: whether whoever invited knows an adult. */
+  readonly adult: boolean;
   readonly locale: string;
   readonly classId: string;
   /** Of a guest or a guardian: the call of the invitation. */
@@ -41,6 +43,7 @@ export function readPlatformClaims(token: string): PlatformClaims | null {
     name: text(root.name),
     expiresAtMs: typeof root.exp === "number" ? root.exp * 1000 : null,
     age: typeof profile.age === "number" ? profile.age : null,
+    adult: profile.adult === true,
     locale: text(profile.locale),
     classId: text(profile.class_id),
     call: text(own.call),
@@ -49,8 +52,9 @@ export function readPlatformClaims(token: string): PlatformClaims | null {
   };
 }
 
-/** Whether a guardian decides: under age, or of unknown age. */
+/** Whether this person cannot decide alone about recording: under age, or of unknown age. */
 export function isMinor(claims: PlatformClaims): boolean {
+  if (claims.role === "guest") return !claims.adult;
   return claims.age === null || claims.age < MINOR_AGE_YEARS;
 }
 

@@ -16,8 +16,16 @@ export class Consent {
     const { core } = this;
     const notice_version = this.terms.info.get()?.notice.version ?? FIRST_NOTICE;
     const body = { participant: core.self, decision, by: "self" as const, notice_version };
-    core.dispatch({ type: "consent", decision });
-    await core.command((params) => core.requests.send((api) => api.POST("/v1/calls/{call}/consent", { params, body })));
+    await core.command(async (params) => {
+      const before = core.state.get().consent;
+      core.dispatch({ type: "consent", decision });
+      try {
+        return await core.requests.send((api) => api.POST("/v1/calls/{call}/consent", { params, body }));
+      } catch (error) {
+        core.dispatch({ type: "consent", decision: before }); // What is not stored was not decided.
+        throw error;
+      }
+    });
   }
 
   /** Not now: the question rests, and nothing is recorded. */

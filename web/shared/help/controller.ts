@@ -128,7 +128,7 @@ export class HelpController {
     if (after.phase !== before.phase) this.#followPhase(before, after);
     else if (after.kind !== before.kind && isOpen(after)) void this.devices.checkMicrophone(); // A chat became a talk.
     if (after.unread > before.unread) this.options.onAlert("message");
-    if (after.notice !== before.notice) this.#followNotice(after.notice);
+    if (after.notice !== before.notice && after.notice !== null) this.#takeNoticeAwayLater();
     this.#followClass(after);
     if (!belongsInRoom(after)) {
       if (this.room.media.get() !== null) this.room.leave();
@@ -147,9 +147,7 @@ export class HelpController {
     if (after.phase === "start") this.#core.kept.change({ call: null, answers: {} });
   }
 
-  #followNotice(notice: Notice | null): void {
-    // A transfer is over when the next agent is there, not after a while.
-    if (notice === null || notice.kind === "transfer") return;
+  #takeNoticeAwayLater(): void {
     clearTimeout(this.#noticeTimer);
     this.#noticeTimer = setTimeout(() => this.#core.dispatch({ type: "notice", notice: null }), NOTICE_MS);
   }

@@ -68,8 +68,9 @@ export interface Message {
 
 /** Something to tell in one line; goes away by itself or by a tap. */
 export type Notice =
-  | { readonly kind: "joined" | "left" | "away"; readonly name: string }
-  | { readonly kind: "restored" | "transfer" | "networkThanks" }
+  /** `taken`: somebody else is responsible from now on. */
+  | { readonly kind: "joined" | "left" | "away" | "taken"; readonly name: string }
+  | { readonly kind: "restored" | "networkThanks" }
   | { readonly kind: "cameraDenied" | "cameraMissing" | "cameraBusy" | "screenFailed" | "screenMissing" }
   | { readonly kind: "fileTooLarge"; readonly size: number }
   | { readonly kind: "fileUnsupported" }
@@ -105,8 +106,12 @@ export interface HelpState {
   readonly answers: Readonly<Record<string, string>>;
   readonly call: CallView | null;
   readonly place: Place | null;
-  /** Whether this call had been answered before and waits for the next agent. */
-  readonly again: boolean;
+  /** Why the call waits once more after it had been answered; null: it waits for the first time, or not at all. */
+  readonly again: "cutOff" | "transfer" | null;
+  /** A transfer under way, and who is asked; an empty name: whoever is free. */
+  readonly transfer: { readonly name: string } | null;
+  /** Since when the call is on hold; null: it is not, or this page has not seen it begin. */
+  readonly heldSince: string | null;
   readonly messages: readonly Message[];
   readonly unread: number;
   readonly uploading: string | null;
@@ -144,7 +149,9 @@ export const START: HelpState = {
   answers: {},
   call: null,
   place: null,
-  again: false,
+  again: null,
+  transfer: null,
+  heldSince: null,
   messages: [],
   unread: 0,
   uploading: null,

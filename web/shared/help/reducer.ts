@@ -47,7 +47,7 @@ export type Action =
   | { readonly type: "stream"; readonly state: StreamState }
   | { readonly type: "online"; readonly online: boolean }
   | { readonly type: "notice"; readonly notice: Notice | null }
-  | { readonly type: "consent"; readonly decision: Decision }
+  | { readonly type: "consent"; readonly decision: Decision | null }
   | { readonly type: "consentRests"; readonly link: string | null }
   | { readonly type: "linkDone" }
   | { readonly type: "rating"; readonly draft: Partial<RatingDraft> }
@@ -199,10 +199,11 @@ function withCall(state: HelpState, call: CallView, self: string): HelpState {
     kind: call.kind,
     topic: call.topic,
     consent,
-    again: phase === "waiting" && call.accepted_at !== null,
+    again: phase === "waiting" && call.accepted_at !== null ? (state.again ?? "cutOff") : null,
+    heldSince: call.state === "held" ? state.heldSince : null,
     problem: isOpenPhase(phase) && state.problem !== "unauthenticated" ? null : state.problem,
     ...(phase === "waiting" ? {} : { place: null }),
-    ...(isOpenPhase(phase) ? { classRestored: false } : { notice: null, microphoneInterrupted: false }),
+    ...(isOpenPhase(phase) ? { classRestored: false } : { notice: null, transfer: null, microphoneInterrupted: false }),
   };
 }
 
@@ -237,13 +238,13 @@ function afterEvent(state: HelpState, event: DeskEvent, self: string): HelpState
       return { ...state, place: { ...known, position: place.position ?? null, estimated_wait_s: place.estimated_wait_s ?? null } };
     }
     case "call.queued":
-      return become({ state: "queued" });
+      return becomeWaiting(become({ state: "queued" }), data.reason);
     case "call.accepted":
       return become({ state: "connecting", accepted_at: call.accepted_at ?? event.at, participants: withAgent(call, data) });
     case "call.connected":
       return become({ state: "active", connected_at: call.connected_at ?? event.at, participants: withAgent(call, data) });
     case "call.held":
-      return become({ state: "held" });
+      return heldFrom(become({ state: "held" }), event.at);
     case "call.resumed":
       return become({ state: "active" });
     case "call.upgraded":
@@ -257,9 +258,12 @@ function afterEvent(state: HelpState, event: DeskEvent, self: string): HelpState
     case "participant.away":
       return afterParticipant(state, call, event, self);
     case "transfer.started":
-      return { ...state, notice: { kind: "transfer" } };
+      return { ...state, transfer: { name: (data.to as { name?: string } | undefined)?.name ?? "" } };
+    case "transfer.cancelled":
+    case "transfer.failed":
+      return { ...state, transfer: null };
     case "transfer.completed":
-      return { ...become({ participants: withAgent(call, data) }), notice: null };
+      return taken(become({ participants: withAgent(call, data) }), data);
     case "message.created": {
       const message = messageOf(event, self);
       const known = state.messages.some((each) => each.id === message.id);
@@ -280,6 +284,20 @@ function afterEvent(state: HelpState, event: DeskEvent, self: string): HelpState
   }
 }
 
+/** A handed-over call waits for other reasons than one whose agent is gone. */
+function becomeWaiting(state: HelpState, reason: unknown): HelpState {
+  return state.again !== null && reason === "transfer" ? { ...state, again: "transfer" } : state;
+}
+
+function heldFrom(state: HelpState, at: string): HelpState {
+  return state.call?.state === "held" ? { ...state, heldSince: at } : state;
+}
+
+function taken(state: HelpState, data: Readonly<Record<string, unknown>>): HelpState {
+  const { name = "" } = data.agent as { name?: string };
+  return { ...state, transfer: null, notice: { kind: "taken", name } };
+}
+
 function withAgent(call: CallView, data: Readonly<Record<string, unknown>>): CallView["participants"] {
   const agent = data.agent as { id?: string | null; name?: string } | undefined;
   if (typeof agent?.id !== "string") return call.participants;
@@ -298,7 +316,9 @@ function afterParticipant(state: HelpState, call: CallView, event: DeskEvent, se
   const known = call.participants.find((each) => each.identity === identity);
   if (event.type === "participant.left") {
     const left = { ...state, call: { ...call, participants: others } };
-    return known === undefined || state.phase !== "talking" ? left : { ...left, notice: { kind: "left", name } };
+    // Who has just handed over is expected to go.
+    const silent = known === undefined || state.phase !== "talking" || state.notice?.kind === "taken";
+    return silent ? left : { ...left, notice: { kind: "left", name } };
   }
   const here = event.type === "participant.joined";
   const entry = known ?? { identity, name, kind, role: null, mode: "talk" as const, state: "" };

@@ -1,10 +1,13 @@
 import { useState } from "preact/hooks";
 import { WarningIcon } from "../../playground/icons";
 import type { CallSnapshot, Quality } from "../../shared/call/model";
-import type { HelpState, Notice } from "../../shared/help/model";
+import { agentOf, type HelpState, type Notice } from "../../shared/help/model";
 import type { PlainKey, Translate } from "../../shared/i18n/student/translate";
-import { useAmbience } from "../context";
+import { useAmbience, useTick } from "../context";
 import { Buttons, Card } from "./parts";
+
+/** How often the minutes of a hold are looked at, in milliseconds. */
+const HELD_TICK_MS = 5_000;
 
 /** What the panel says about the network, in plain words. */
 export function networkKey(state: HelpState, quality: Quality): "good" | "fair" | "poor" | "lost" | "unknown" {
@@ -78,9 +81,10 @@ export function Banners({ state, room, onChat, onScreenshot }: {
           </Buttons>
         </Card>
       )}
-      {state.call?.state === "held" && (
-        <p class="banner" data-banner="held">
-          {t("call.held")}
+      {state.call?.state === "held" && <Held since={state.heldSince} name={agentOf(state.call)?.name ?? ""} />}
+      {state.transfer !== null && (
+        <p class="banner" data-banner="transfer">
+          {state.transfer.name === "" ? t("call.transfer") : t("call.transferTo", { name: state.transfer.name })}
         </p>
       )}
       {poor && !tried && (
@@ -138,9 +142,21 @@ export function Banners({ state, room, onChat, onScreenshot }: {
   );
 }
 
+/** Who looks into it, and for how long already. */
+function Held({ since, name }: { since: string | null; name: string }) {
+  const { t } = useAmbience();
+  useTick(HELD_TICK_MS);
+  const minutes = since === null ? 0 : Math.floor((Date.now() - Date.parse(since)) / 60_000);
+  const who = name === "" ? t("call.agent") : name;
+  return (
+    <p class="banner" data-banner="held">
+      {minutes < 1 ? t("call.held", { name: who }) : t("call.heldFor", { name: who, minutes })}
+    </p>
+  );
+}
+
 const NOTICE_KEYS = {
   restored: "call.restored",
-  transfer: "call.transfer",
   networkThanks: "network.thanks",
   cameraDenied: "call.cameraDenied",
   cameraMissing: "call.cameraMissing",
@@ -155,6 +171,7 @@ function noticeText(notice: Notice, t: Translate): string {
     case "joined":
     case "left":
     case "away":
+    case "taken":
       return t(`call.${notice.kind}`, { name: notice.name === "" ? t("call.agent") : notice.name });
     case "fileTooLarge":
       return t("chat.tooLarge", { size: notice.size });

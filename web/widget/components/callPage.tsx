@@ -68,7 +68,7 @@ export function CallPage({ state, room, sharing, onShare, ending, onEnding, onCh
         <CallTime since={state.call?.connected_at ?? null} />
       </div>
       <MicrophoneCard state={state} onType={onChat} />
-      {state.guest === null && <ConsentCard state={state} />}
+      <ConsentCard state={state} />
       <div class="foot">
         {more && media !== null && room !== null && !ending && <More state={state} room={room} media={media} />}
         {ending ? (
@@ -377,7 +377,7 @@ function More({ state, room, media }: { state: HelpState; room: CallSnapshot; me
           </label>
         ),
       )}
-      {state.guest === null && <ConsentState state={state} />}
+      <ConsentState state={state} />
     </div>
   );
 }

@@ -4,13 +4,18 @@ import { useAmbience, useStore } from "../context";
 import { ShieldIcon } from "../icons";
 import { Buttons, Card, copyText } from "./parts";
 
+/** Nobody decides for a guest who may not: nothing of such a guest is recorded. */
+function nobodyDecides(state: HelpState, minor: boolean): boolean {
+  return state.guest !== null && minor;
+}
+
 /** Whether the call may be recorded: asked once, refusing costs nothing, and it can be changed at any time. */
 export function ConsentCard({ state }: { state: HelpState }) {
   const { t, controller, minor } = useAmbience();
   const info = useStore(controller.terms.info);
   const [details, setDetails] = useState(false);
   const [copied, setCopied] = useState(false);
-  if (info === null || state.call === null) return null;
+  if (info === null || state.call === null || nobodyDecides(state, minor)) return null;
   const { days } = info.notice;
 
   if (state.guardianLink !== null && state.consent === null) {
@@ -40,7 +45,7 @@ export function ConsentCard({ state }: { state: HelpState }) {
   if (state.consent !== null || state.consentRests) return null;
   return (
     <Card name="consent" icon={<ShieldIcon />} title={t("consent.title")}>
-      <p>{minor ? t("consent.minor") : t("consent.adult", { days })}</p>
+      <p>{minor ? t("consent.minor") : t(state.guest === null ? "consent.adult" : "consent.guest", { days })}</p>
       {details && <p>{t("consent.detailsText")}</p>}
       <Buttons>
         {minor ? (
@@ -75,6 +80,7 @@ export function ConsentCard({ state }: { state: HelpState }) {
 /** What was decided, with the way to change it; stands behind "more". */
 export function ConsentState({ state }: { state: HelpState }) {
   const { t, controller, minor } = useAmbience();
+  if (nobodyDecides(state, minor)) return null;
   const now =
     state.consent === "granted"
       ? t("consent.granted")

@@ -37,11 +37,12 @@ export function WaitingPage({ state, onChat }: { state: HelpState; onChat: () =>
         <strong class="place-ahead">{aheadText(place, t)}</strong>
         <span class="place-wait">{waitText(place, t)}</span>
       </div>
-      {state.again && <p class="again">{t("waiting.again")}</p>}
+      {state.again === "cutOff" && <p class="again">{t("waiting.again")}</p>}
+      {state.again === "transfer" && state.transfer === null && <p class="again">{t("waiting.transferred")}</p>}
       {place !== null && !place.open && typeof place.opens_at === "string" && (
         <p class="again">{t("waiting.closed", { time: clockTime(new Date(place.opens_at), locale) })}</p>
       )}
-      <p class="carry-on">{t(long && !state.again ? "waiting.long" : state.kind === "chat" ? "waiting.carryOnChat" : "waiting.carryOn")}</p>
+      <p class="carry-on">{t(long && state.again === null ? "waiting.long" : state.kind === "chat" ? "waiting.carryOnChat" : "waiting.carryOn")}</p>
       <Buttons>
         <button type="button" class="button" data-action="callback" onClick={() => setAsking("callback")}>
           {t("waiting.callback")}

@@ -28,6 +28,10 @@ async function askForToken(student: string): Promise<string> {
   return ((await answer.json()) as { token: string }).token;
 }
 
+async function toggleFullScreen(board: HTMLElement | null): Promise<void> {
+  await (document.fullscreenElement === null ? board?.requestFullscreen() : document.exitFullscreen());
+}
+
 function ClassPage({ students, locale }: { students: readonly Student[]; locale: Locale }) {
   const t = translate(catalogues[locale], false);
   const [student, setStudent] = useState(() => students.find((each) => each.id === query.get("student")) ?? students[0]);
@@ -36,6 +40,7 @@ function ClassPage({ students, locale }: { students: readonly Student[]; locale:
   const [endsAt] = useState(() => new Date(Date.now() + LESSON_LEFT_MS).toISOString());
   const lesson = useRef<Lesson | null>(null);
   const video = useRef<HTMLVideoElement>(null);
+  const board = useRef<HTMLElement>(null);
   const help = useRef<RaisehandHelp | null>(null);
   const [, look] = useState(0);
 
@@ -113,13 +118,16 @@ function ClassPage({ students, locale }: { students: readonly Student[]; locale:
         </label>
       </header>
       <main>
-        <section class="class-board" aria-label={t("class.board")}>
+        <section ref={board} class="class-board" aria-label={t("class.board")}>
           <video ref={video} class="lesson" playsinline aria-label={t("class.lesson")} />
           {!inside && (
-            <button type="button" data-action="enter" onClick={enter}>
+            <button type="button" class="class-enter" data-action="enter" onClick={enter}>
               {t("class.join")}
             </button>
           )}
+          <button type="button" class="class-full-screen" data-action="full-screen" onClick={() => void toggleFullScreen(board.current)}>
+            {t("class.fullScreen")}
+          </button>
         </section>
         <aside>
           <p data-class="microphone" data-enabled={microphone === null ? "none" : String(microphone.enabled)}>

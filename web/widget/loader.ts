@@ -9,6 +9,7 @@ import { buttonTexts } from "../shared/i18n/student/button";
 import buttonStyles from "./styles/button.css?inline";
 import { adoptStyles, applyColour } from "./styling";
 import type { ButtonStatus, PanelHandle } from "./panel";
+import { keepAboveFullScreen } from "./topLayer";
 
 const TAG = "raisehand-help";
 /** The server: this script's own, unless the attribute `server` names another. */
@@ -55,6 +56,7 @@ export class RaisehandHelp extends HTMLElement {
   #panel: Promise<PanelHandle> | null = null;
   #handle: PanelHandle | null = null;
   #stopCovering: (() => void) | null = null;
+  #stopRising: (() => void) | null = null;
   #status: ButtonStatus = { text: "", tone: "idle", unread: 0, hidden: false };
 
   constructor() {
@@ -81,6 +83,8 @@ export class RaisehandHelp extends HTMLElement {
     this.#readToken();
     this.#apply();
     this.#stopCovering ??= coverWhenShared();
+    // A button that stands in the page's own text stays there.
+    this.#stopRising ??= keepAboveFullScreen(this.#button, () => this.getAttribute("position") !== "inline");
     if (remembersCall(storage())) void this.#load();
   }
 
@@ -90,6 +94,8 @@ export class RaisehandHelp extends HTMLElement {
       if (this.isConnected) return;
       this.#stopCovering?.();
       this.#stopCovering = null;
+      this.#stopRising?.();
+      this.#stopRising = null;
       this.#handle?.destroy();
       this.#handle = null;
       this.#panel = null;

@@ -20,6 +20,7 @@ import guideStyles from "./guide/mirror.css?inline";
 import callStyles from "./styles/call.css?inline";
 import panelStyles from "./styles/panel.css?inline";
 import { adoptStyles } from "./styling";
+import { keepAboveFullScreen } from "./topLayer";
 
 /** What the button shows while the panel is not open. */
 export interface ButtonStatus {
@@ -70,6 +71,7 @@ export async function mountPanel(options: PanelOptions): Promise<PanelHandle> {
   const place = document.createElement("div");
   place.className = options.page ? "whole-page" : "place";
   options.root.append(place);
+  const stopRising = options.page ? () => undefined : keepAboveFullScreen(place);
 
   let locale = options.locale();
   let catalogue: Catalogue<Keys> = await loadCatalogue(locale);
@@ -223,6 +225,7 @@ export async function mountPanel(options: PanelOptions): Promise<PanelHandle> {
       window.removeEventListener("offline", onOffline);
       controller.close();
       render(null, place);
+      stopRising();
       place.remove();
     },
   };

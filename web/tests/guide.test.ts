@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { letterbox, pictureAround, quantised, STEPS, toPicture } from "../shared/guide/geometry";
 import { Guide, type GuideChannel, type GuideListener } from "../shared/guide/guide";
 import { BOARDS, keyOf, MARKS_PER_AUTHOR, POINTER_MS, POINTS_PER_MARK, surfaceOf } from "../shared/guide/model";
-import { encode, type GuideMark, type GuideMessage, marksMessages, MESSAGE_BYTES, parse } from "../shared/guide/wire";
+import { encode, type GuideMark, type GuideMessage, marksMessages, MESSAGE_BYTES, parse, STILL_BYTES } from "../shared/guide/wire";
 
 const SCREEN = { owner: "student-1", source: "screen" } as const;
 const KEY = keyOf(SCREEN);
@@ -112,6 +112,7 @@ describe("wire", () => {
     { t: "erase", s: KEY, ids: ["a-1"] },
     { t: "clear", s: KEY },
     { t: "freeze", s: KEY, on: true },
+    { t: "still", s: KEY, n: 0, of: 2, piece: new Uint8Array([0, 1, 254, 255]) },
     { t: "reset" },
     { t: "hello" },
     { t: "shown", s: KEY, where: "page", covered: 3 },
@@ -171,6 +172,10 @@ describe("wire", () => {
     ["a long text", { v: 1, t: "marks", s: KEY, marks: [{ id: "a", kind: "text", colour: 0, points: [0, 0], text: "x".repeat(201) }] }],
     ["a polluted mark", '{"v":1,"t":"marks","s":"screen:student-1","marks":[{"__proto__":{"id":"a"}}]}'],
     ["too many bytes", `{"v":1,"t":"clear","s":"${KEY}"}${" ".repeat(MESSAGE_BYTES)}`],
+    ["a piece beyond the last", { v: 1, t: "still", s: KEY, n: 2, of: 2, piece: "AAAA" }],
+    ["a still in too many pieces", { v: 1, t: "still", s: KEY, n: 0, of: 41, piece: "AAAA" }],
+    ["a piece that is no base64", { v: 1, t: "still", s: KEY, n: 0, of: 1, piece: "*" }],
+    ["no pieces at all", { v: 1, t: "still", s: KEY, n: 0, of: 0, piece: "AAAA" }],
     ["a string for a flag", { v: 1, t: "freeze", s: KEY, on: "yes" }],
     ["a place there is none of", { v: 1, t: "shown", s: KEY, where: "everywhere", covered: 0 }],
   ])("refuses %s", (_what, message) => {
@@ -242,6 +247,37 @@ describe("guide", () => {
     expect(student.board(SCREEN).frozenBy).toBe("chen");
     student.thaw(SCREEN);
     expect(agent.board(SCREEN).frozenBy).toBeNull();
+  });
+
+  it("shows everybody the very frame that is held", () => {
+    const { room, student, agent } = pair();
+    const still = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
+    agent.showStill(SCREEN, still);
+    expect(agent.board(SCREEN).still).toBeNull(); // nothing is held
+    agent.freeze(SCREEN, true);
+    expect([student.board(SCREEN).frozenBy, student.board(SCREEN).still]).toEqual(["chen", null]);
+    agent.showStill(SCREEN, still);
+    expect(student.board(SCREEN).still).toEqual(still);
+    expect(Math.max(...room.sent.map((each) => each.bytes))).toBeLessThan(MESSAGE_BYTES);
+    const late = new Guide(room.channel("lin", true), { draws: true });
+    expect(late.board(SCREEN).still).toEqual(still);
+    agent.freeze(SCREEN, false);
+    expect([student.board(SCREEN).still, late.board(SCREEN).still]).toEqual([null, null]);
+  });
+
+  it("takes no still from who holds nothing, in the wrong order, or too large", () => {
+    const { room, student, agent } = pair();
+    const piece = btoa("picture");
+    agent.freeze(SCREEN, true);
+    room.hostile("lin", { v: 1, t: "still", s: KEY, n: 0, of: 1, piece }, true);
+    room.hostile("chen", { v: 1, t: "still", s: KEY, n: 1, of: 2, piece }, true);
+    room.hostile("chen", { v: 1, t: "still", s: KEY, n: 0, of: 2, piece }, true);
+    room.hostile("chen", { v: 1, t: "still", s: KEY, n: 0, of: 2, piece }, true);
+    expect(student.board(SCREEN).still).toBeNull();
+    agent.showStill(SCREEN, new Uint8Array(STILL_BYTES + 1));
+    expect(student.board(SCREEN).still).toBeNull();
+    room.hostile("chen", { v: 1, t: "still", s: KEY, n: 1, of: 2, piece }, true);
+    expect(new TextDecoder().decode(student.board(SCREEN).still ?? new Uint8Array())).toBe("picturepicture");
   });
 
   it("forgets a box that was only a click", () => {
@@ -337,6 +373,7 @@ describe("guide", () => {
       { v: 1, t: "marks", s: KEY, marks: [mark] },
       { v: 1, t: "point", s: KEY, n: 1, at: [0, 0] },
       { v: 1, t: "freeze", s: KEY, on: true },
+      { v: 1, t: "still", s: KEY, n: 0, of: 1, piece: "AAAA" },
       { v: 1, t: "shown", s: KEY, where: "none", covered: 9 },
     ]) {
       room.hostile("guest-1", message);

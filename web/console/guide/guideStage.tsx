@@ -1,5 +1,6 @@
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { GuideRenderer, PALETTE } from "../../guide/renderer";
+import { drawStill, encodeStill } from "../../guide/still";
 import {
   EMPTY_BOARD,
   type Guide,
@@ -51,7 +52,7 @@ export function GuideStage({ guide, surface, video, me, nameOf }: GuideStageProp
   const named = useRef(nameOf);
   named.current = nameOf;
   const { owner, source } = surface;
-  const { frozenBy } = board;
+  const { frozenBy, still: held } = board;
   const frozen = frozenBy !== null;
 
   useEffect(() => {
@@ -84,14 +85,27 @@ export function GuideStage({ guide, surface, video, me, nameOf }: GuideStageProp
     };
   }, [guide, owner, source, video, me]);
 
-  // The picture stops here at once; the student's side stops its own picture when it hears of it.
+  // The picture stops here at once. Whoever has stopped it then sends what it shows: all are to see the same frame.
   useEffect(() => {
     const paper = still.current;
-    if (!frozen || paper === null || video === null) return;
+    if (frozenBy === null || paper === null) return undefined;
+    if (held !== null) {
+      void drawStill(paper, held);
+      return undefined;
+    }
+    if (video === null) return undefined;
     paper.width = video.videoWidth;
     paper.height = video.videoHeight;
     paper.getContext("2d")?.drawImage(video, 0, 0);
-  }, [frozen, video]);
+    if (frozenBy !== me) return undefined;
+    let current = true;
+    void encodeStill(paper).then((picture) => {
+      if (current && picture !== null) guide.showStill({ owner, source }, picture);
+    });
+    return () => {
+      current = false;
+    };
+  }, [frozenBy, held, video, me, guide, owner, source]);
 
   useEffect(() => {
     if (tool !== "laser") guide.point({ owner, source }, null);

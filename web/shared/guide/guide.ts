@@ -17,11 +17,12 @@ import {
   type SurfaceKey,
   surfaceOf,
   TEXT_CHARACTERS,
+  withFreeze,
   withMark,
   withoutMarks,
   withPoints,
 } from "./model";
-import { encode, type GuideMark, type GuideMessage, marksMessages, parse } from "./wire";
+import { encode, type GuideMark, type GuideMessage, marksMessages, parse, STILL_BYTES, stillMessages } from "./wire";
 
 /** Who sent a packet, as the server says. */
 export interface Sender {
@@ -109,6 +110,8 @@ export class Guide {
   #pointerTimer: ReturnType<typeof setTimeout> | undefined;
   #sweepTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #strokes = new Set<LiveStroke>();
+  /** Stills of which more is to come, by author. */
+  readonly #pieces = new Map<string, Uint8Array<ArrayBuffer>[]>();
   /** Own marks in the order of drawing, for undo. */
   #drawn: { surface: SurfaceKey; id: string }[] = [];
   /** What we, as the owner of a surface, told of it. */
@@ -202,8 +205,16 @@ export class Guide {
   freeze(surface: Surface, on: boolean): void {
     if (!this.options.draws) return;
     const key = keyOf(surface);
-    this.#change(key, (board) => ({ ...board, frozenBy: on ? this.channel.identity : null }));
+    this.#change(key, (board) => withFreeze(board, on ? this.channel.identity : null));
     this.send({ t: "freeze", s: key, on });
+  }
+
+  /** While we hold a picture: what we see of it, for all to see this very frame. Pictures over `STILL_BYTES` are not sent. */
+  showStill(surface: Surface, still: Uint8Array<ArrayBuffer>): void {
+    const key = keyOf(surface);
+    if (this.board(surface).frozenBy !== this.channel.identity || still.byteLength > STILL_BYTES) return;
+    this.#change(key, (board) => ({ ...board, still }));
+    for (const message of stillMessages(key, still)) this.send(message);
   }
 
   /** As the owner: tells the agents where we see their marks. The owner may also end a freeze for itself (`thaw`). */
@@ -219,7 +230,7 @@ export class Guide {
   /** As the owner: lets the own picture go on although an agent holds it; the agent sees that. */
   thaw(surface: Surface): void {
     const key = keyOf(surface);
-    this.#change(key, (board) => ({ ...board, frozenBy: null }));
+    this.#change(key, (board) => withFreeze(board, null));
     this.send({ t: "freeze", s: key, on: false });
   }
 
@@ -271,7 +282,7 @@ export class Guide {
       this.#change(message.s, (board) =>
         message.t === "shown"
           ? { ...board, shown: message.where, covered: message.covered }
-          : { ...board, frozenBy: null },
+          : withFreeze(board, null),
       );
       return;
     }
@@ -299,7 +310,10 @@ export class Guide {
         this.#cleared(message.s);
         return;
       case "freeze":
-        this.#change(message.s, (board) => ({ ...board, frozenBy: author }));
+        this.#change(message.s, (board) => withFreeze(board, author));
+        return;
+      case "still":
+        this.#putTogether(author, message);
         return;
       case "reset":
         this.#forgetAuthor(author, false);
@@ -311,6 +325,18 @@ export class Guide {
     this.#drawn = this.#drawn.filter((each) => each.surface !== key);
     this.#change(key, (board) => withoutMarks(board, () => true));
     for (const stroke of this.#strokes) if (stroke.key === key) stroke.again();
+  }
+
+  /** The next piece of a still: reliable packets keep their order, so one that does not fit belongs to no whole. */
+  #putTogether(author: string, { s, n, of, piece }: GuideMessage & { t: "still" }): void {
+    const pieces = n === 0 ? [] : this.#pieces.get(author);
+    if (pieces?.length !== n) return;
+    pieces.push(piece);
+    this.#pieces.set(author, pieces);
+    if (pieces.length < of) return;
+    this.#pieces.delete(author);
+    const still = joined(pieces);
+    this.#change(s, (board) => (board.frozenBy === author ? { ...board, still } : board));
   }
 
   /** Whether this sender may be heard now: the n-th of too many, or too many at once, may not. */
@@ -345,7 +371,9 @@ export class Guide {
     for (const [key, board] of this.boards.get()) {
       const own = board.marks.filter((mark) => this.#isOwn(mark));
       for (const message of marksMessages(key, own)) this.send(message, to);
-      if (board.frozenBy === this.channel.identity) this.send({ t: "freeze", s: key, on: true }, to);
+      if (board.frozenBy !== this.channel.identity) continue;
+      this.send({ t: "freeze", s: key, on: true }, to);
+      for (const message of board.still === null ? [] : stillMessages(key, board.still)) this.send(message, to);
     }
   }
 
@@ -413,10 +441,11 @@ export class Guide {
 
   #forgetAuthor(identity: string, gone: boolean): void {
     if (gone) this.#seen.delete(identity);
+    this.#pieces.delete(identity);
     for (const [key, board] of this.boards.get()) {
       this.#change(key, () => {
         const kept = withoutMarks(board, (mark) => mark.author === identity);
-        return kept.frozenBy === identity ? { ...kept, frozenBy: null } : kept;
+        return kept.frozenBy === identity ? withFreeze(kept, null) : kept;
       });
     }
     for (const key of this.pointers.get().keys()) this.#setPointer(key, identity, null);
@@ -478,6 +507,16 @@ export class Guide {
     this.#count += 1;
     return `${this.#prefix}-${this.#count}`;
   }
+}
+
+function joined(pieces: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.byteLength;
+  }
+  return whole;
 }
 
 /** A mark that grows under the agent's hand: shown at once here, sent in small steps. */

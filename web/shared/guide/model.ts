@@ -44,12 +44,14 @@ export interface Board {
   readonly marks: readonly Mark[];
   /** Who holds the picture still; null: it moves. */
   readonly frozenBy: string | null;
+  /** The picture that is held, encoded by whoever holds it; null: not there yet, each holds its own latest frame. */
+  readonly still: Uint8Array<ArrayBuffer> | null;
   readonly shown: Shown | null;
   /** How many private places of the page are covered, as the owner's page says. */
   readonly covered: number;
 }
 
-export const EMPTY_BOARD: Board = { marks: [], frozenBy: null, shown: null, covered: 0 };
+export const EMPTY_BOARD: Board = { marks: [], frozenBy: null, still: null, shown: null, covered: 0 };
 
 /** What is kept of one author on one surface; its oldest marks go first. */
 export const MARKS_PER_AUTHOR = 200;
@@ -100,6 +102,11 @@ export function withPoints(board: Board, author: string, id: string, from: numbe
 export function withoutMarks(board: Board, gone: (mark: Mark) => boolean): Board {
   const marks = board.marks.filter((mark) => !gone(mark));
   return marks.length === board.marks.length ? board : { ...board, marks };
+}
+
+/** Held still by somebody, or (null) moving again. */
+export function withFreeze(board: Board, frozenBy: string | null): Board {
+  return { ...board, frozenBy, still: null };
 }
 
 export function isEmpty(board: Board): boolean {

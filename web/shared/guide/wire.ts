@@ -35,6 +35,8 @@ export type GuideMessage =
   /** Away with everybody's marks. */
   | { readonly t: "clear"; readonly s: SurfaceKey }
   | { readonly t: "freeze"; readonly s: SurfaceKey; readonly on: boolean }
+  /** Piece `n` (from 0) `of` so many of the picture that the sender holds still. */
+  | { readonly t: "still"; readonly s: SurfaceKey; readonly n: number; readonly of: number; readonly piece: Uint8Array<ArrayBuffer> }
   /** Forget all that came from the sender: what it has follows. */
   | { readonly t: "reset" }
   /** The sender is new: whoever has drawn tells it. */
@@ -77,6 +79,20 @@ export function marksMessages(surface: SurfaceKey, marks: readonly GuideMark[]):
 /** Points of one packet: each takes at most 12 bytes. */
 export const POINTS_PER_MESSAGE = 1_000;
 
+/** Bytes of a still in one packet: a third more on the way. */
+const STILL_PIECE_BYTES = 9_000;
+const STILL_PIECES = 40;
+/** Largest still that can be sent. */
+export const STILL_BYTES = STILL_PIECE_BYTES * STILL_PIECES;
+
+export function stillMessages(surface: SurfaceKey, still: Uint8Array<ArrayBuffer>): GuideMessage[] {
+  const of = Math.ceil(still.byteLength / STILL_PIECE_BYTES);
+  return Array.from({ length: of }, (_, n) => {
+    const piece = still.slice(n * STILL_PIECE_BYTES, (n + 1) * STILL_PIECE_BYTES);
+    return { t: "still", s: surface, n, of, piece };
+  });
+}
+
 function inPieces(mark: GuideMark): [GuideMark, ...GuideMark[]] {
   const pieces: [GuideMark, ...GuideMark[]] = [{ ...mark, points: mark.points.slice(0, POINTS_PER_MESSAGE) }];
   for (let from = POINTS_PER_MESSAGE; from < mark.points.length; from += POINTS_PER_MESSAGE) {
@@ -97,6 +113,8 @@ function plain(message: GuideMessage): object {
       return { ...message, marks: message.marks.map(plainMark) };
     case "more":
       return { ...message, points: numbers(message.points) };
+    case "still":
+      return { ...message, piece: btoa(String.fromCharCode(...message.piece)) };
     default:
       return message;
   }
@@ -146,6 +164,12 @@ export function parse(bytes: Uint8Array): GuideMessage | null {
       return { t: "clear", s };
     case "freeze":
       return typeof found.on === "boolean" ? { t: "freeze", s, on: found.on } : null;
+    case "still": {
+      const { n, of } = found;
+      const piece = bytesOf(found.piece);
+      if (!isCount(of, STILL_PIECES) || !isCount(n, of - 1) || piece === null) return null;
+      return { t: "still", s, n, of, piece };
+    }
     case "shown": {
       const { where, covered } = found;
       if (where !== "page" && where !== "mirror" && where !== "none") return null;
@@ -178,6 +202,15 @@ function pointsOf(found: unknown, least: number, most: number): Point[] | null {
     points.push({ x: x / STEPS, y: y / STEPS });
   }
   return points;
+}
+
+function bytesOf(found: unknown): Uint8Array<ArrayBuffer> | null {
+  if (typeof found !== "string" || found === "") return null;
+  try {
+    return Uint8Array.from(atob(found), (character) => character.charCodeAt(0));
+  } catch {
+    return null;
+  }
 }
 
 function isCount(value: unknown, most: number): value is number {

@@ -1,13 +1,16 @@
 import { GuideRenderer } from "../../guide/renderer";
+import { drawStill } from "../../guide/still";
 import { letterbox } from "../../shared/guide/geometry";
 import type { Guide } from "../../shared/guide/guide";
 import { EMPTY_BOARD, keyOf, type Surface } from "../../shared/guide/model";
 import { prefersCalm } from "./calm";
 
 /** A person's own picture with the agent's marks over it, in a box of any size; the picture keeps its proportions.
- * While an agent holds the picture still, it stands still. */
+ * While an agent holds the picture still, it stands still: at once, and then at the very frame that the agent sees. */
 export class MirrorPicture {
   readonly #video: HTMLVideoElement;
+  readonly #still: HTMLCanvasElement;
+  #held: Uint8Array | null = null;
   readonly #renderer: GuideRenderer;
   readonly #sizes: ResizeObserver;
   readonly #stops: (() => void)[];
@@ -25,8 +28,12 @@ export class MirrorPicture {
     this.#video.playsInline = true;
     this.#video.autoplay = true;
     this.#video.srcObject = new MediaStream([track]);
+    this.#still = page.createElement("canvas");
+    this.#still.className = "guide-still";
+    this.#still.hidden = true;
     const canvas = page.createElement("canvas");
-    box.replaceChildren(this.#video, canvas);
+    canvas.className = "guide-marks";
+    box.replaceChildren(this.#video, this.#still, canvas);
     this.#renderer = new GuideRenderer(canvas, { nameOf, calm: prefersCalm() });
     this.#sizes = new ResizeObserver(() => this.#place());
     this.#sizes.observe(box);
@@ -56,6 +63,18 @@ export class MirrorPicture {
     if (board.frozenBy !== null) this.#video.pause();
     // A browser may refuse to play in a hidden page: the next change tries again.
     else if (this.#video.paused) void this.#video.play().catch(() => undefined);
+    this.#hold(board.still);
     this.#renderer.show({ board, pointers: this.guide.pointers.get().get(key) ?? [] });
+  }
+
+  #hold(still: Uint8Array<ArrayBuffer> | null): void {
+    if (still === this.#held) return;
+    this.#held = still;
+    if (still === null) this.#still.hidden = true;
+    else {
+      void drawStill(this.#still, still).then(() => {
+        this.#still.hidden = this.#held === null;
+      });
+    }
   }
 }

@@ -4,8 +4,8 @@ import { useState } from "react";
 import { clockOf, minutesOf, type OpenHours } from "../../shared/admin/hours";
 import { type Schemas, unwrap } from "../../shared/api/client";
 import type { StaffTranslate } from "../../shared/i18n/staff";
-import { lookup } from "../../shared/i18n/staff";
 import { useSession, useT } from "../context";
+import { useTopicName } from "../topicName";
 import { Editor, IconButton, PageHead, Readable, useSaver } from "./parts";
 import { SkillFields } from "./skills";
 import { useLoaded } from "./useLoaded";
@@ -19,6 +19,7 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 /** Queues and their hours. */
 export function QueuesPage() {
   const t = useT();
+  const topicName = useTopicName();
   const { api } = useSession();
   const loaded = useLoaded(async () => (await unwrap(api.GET("/v1/queues"))).items);
   const [edited, setEdited] = useState<Queue | "new" | null>(null);
@@ -62,7 +63,7 @@ export function QueuesPage() {
               render: (_, queue) => (
                 <span className="rh-admin-tags">
                   {queue.config.topics.map((topic) => (
-                    <Tag key={topic}>{lookup(t, `topic.${topic}`) ?? topic}</Tag>
+                    <Tag key={topic}>{topicName(topic)}</Tag>
                   ))}
                 </span>
               ),

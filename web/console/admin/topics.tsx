@@ -15,7 +15,7 @@ const TEXT_CHARACTERS = 200;
 /** What students can ask about: changed here as a list, saved as a whole. */
 export function TopicsPage() {
   const { t, locale } = useAmbience();
-  const { api } = useSession();
+  const { api, desk } = useSession();
   const { message, modal } = App.useApp();
   const { guard } = useProblems();
   const loaded = useLoaded(async () => {
@@ -40,6 +40,7 @@ export function TopicsPage() {
     const done = await guard(async () => {
       const version = loaded.value?.version ?? 0;
       await unwrap(api.PUT("/v1/topics", { body: { version, items: [...topics] } }));
+      await desk.topics.read();
     });
     setSaving(false);
     if (!done) return;

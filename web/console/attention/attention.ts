@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useState } from "react";
 import type { StaffDesk } from "../../shared/desk/desk";
 import type { StaffTranslate } from "../../shared/i18n/staff";
-import { lookup } from "../../shared/i18n/staff";
 import { useSelected } from "../context";
 import { type SettingsStore } from "../settings";
+import { useTopicName } from "../topicName";
 import { Ring } from "./ring";
 
 export interface Attention {
@@ -23,7 +23,8 @@ export function useAttention(desk: StaffDesk, settings: SettingsStore, t: StaffT
   const [muted, setMuted] = useState(false);
   const first = ringing[0];
   const name = first?.call?.student?.name ?? "";
-  const topic = first?.call?.topic ?? null;
+  const topicName = useTopicName();
+  const topic = first?.call == null ? "" : topicName(first.call.topic);
 
   useEffect(() => () => ring.close(), [ring]);
   useEffect(() => {
@@ -60,8 +61,7 @@ export function useAttention(desk: StaffDesk, settings: SettingsStore, t: StaffT
 
   useEffect(() => {
     if (offer === null || name === "" || !document.hidden || permission() !== "granted") return undefined;
-    const body = topic === null ? "" : (lookup(t, `topic.${topic}`) ?? topic);
-    const shown = new Notification(`${t("offer.ringing")} · ${name}`, { body, tag: offer, requireInteraction: true });
+    const shown = new Notification(`${t("offer.ringing")} · ${name}`, { body: topic, tag: offer, requireInteraction: true });
     shown.onclick = () => {
       window.focus();
       shown.close();

@@ -5,6 +5,7 @@ import type { Contact, History } from "../../shared/desk/history";
 import { lookup, type StaffTranslate } from "../../shared/i18n/staff";
 import type { Locale } from "../../shared/i18n";
 import { useAmbience, useSelected, useSession, useStore } from "../context";
+import { useTopicName } from "../topicName";
 import { whenText } from "../words";
 
 /** Before the end comes into view, older contacts are fetched: so many rows ahead. */
@@ -14,6 +15,7 @@ const ROW_PX = 74;
 /** All contacts, newest first: only the rows in view are in the page, however many there are. */
 export function HistoryPanel({ history, current }: { history: History; current: string }) {
   const { t, locale } = useAmbience();
+  const topicName = useTopicName();
   const state = useStore(history.state);
   const { desk } = useSession();
   const agents = useSelected(desk.state, (value) => value.agents);
@@ -50,7 +52,14 @@ export function HistoryPanel({ history, current }: { history: History; current: 
               if (contact === undefined) return null;
               return (
                 <li key={row.key} data-index={row.index} ref={rows.measureElement}>
-                  <Entry contact={contact} current={contact.id === current} t={t} locale={locale} nameOf={(id) => agents.get(id)?.name ?? id} />
+                  <Entry
+                    contact={contact}
+                    current={contact.id === current}
+                    t={t}
+                    locale={locale}
+                    topicName={topicName}
+                    nameOf={(id) => agents.get(id)?.name ?? id}
+                  />
                 </li>
               );
             })}
@@ -82,12 +91,14 @@ function Entry({
   current,
   t,
   locale,
+  topicName,
   nameOf,
 }: {
   contact: Contact;
   current: boolean;
   t: StaffTranslate;
   locale: Locale;
+  topicName: (topic: string) => string;
   nameOf: (id: string) => string;
 }) {
   const when = whenText(t, locale, contact.atMs);
@@ -110,7 +121,7 @@ function Entry({
     <article className={`rh-contact${current ? " rh-contact-current" : ""}`}>
       <p className="rh-row">
         <span className="rh-contact-channel">{t(`kind.${call.kind}`)}</span>
-        <strong>{lookup(t, `topic.${call.topic}`) ?? call.topic}</strong>
+        <strong>{topicName(call.topic)}</strong>
         <time className="rh-muted rh-end">{current ? t("history.this") : when}</time>
       </p>
       <p className="rh-row rh-muted">

@@ -8,6 +8,7 @@ import { lookup } from "../../shared/i18n/staff";
 import { requestMicrophone } from "../attention/microphone";
 import { useAmbience, useAttentionState, useSelected, useSession } from "../context";
 import { useProblems } from "../problems";
+import { useTopicName } from "../topicName";
 import { whenText } from "../words";
 import { useNow } from "./now";
 
@@ -124,6 +125,7 @@ function QueueCards({ queues, loaded }: { queues: readonly Queue[]; loaded: bool
 
 function WaitingList({ queues }: { queues: readonly Queue[] }) {
   const { t } = useAmbience();
+  const topicName = useTopicName();
   const now = useNow(1000);
   const rows = queues.flatMap((queue) => queue.calls ?? []);
   return (
@@ -156,7 +158,7 @@ function WaitingList({ queues }: { queues: readonly Queue[] }) {
               key: "topic",
               render: (_, row) => (
                 <span className="rh-row">
-                  {lookup(t, `topic.${row.topic}`) ?? row.topic}
+                  {topicName(row.topic)}
                   <span className={`rh-severity rh-severity-${row.severity}`}>{t(`severity.${row.severity}`)}</span>
                   {row.affected_count > 1 ? <Tag>{t("desk.waiting.many", { n: row.affected_count })}</Tag> : null}
                 </span>
@@ -184,6 +186,7 @@ function WaitingList({ queues }: { queues: readonly Queue[] }) {
 
 function Recent() {
   const { t, locale } = useAmbience();
+  const topicName = useTopicName();
   const { api, me, desk } = useSession();
   const { show } = useProblems();
   const [calls, setCalls] = useState<readonly Schemas["CallAnswer"][] | null>(null);
@@ -212,7 +215,7 @@ function Recent() {
               <span className="rh-muted rh-end">{whenText(t, locale, call.created_at)}</span>
             </p>
             <p className="rh-row rh-muted">
-              {lookup(t, `topic.${call.topic}`) ?? call.topic}
+              {topicName(call.topic)}
               {call.wrapup === null ? (
                 <span className="rh-end">{call.closed_reason === null ? "" : t(`closedReason.${call.closed_reason}`)}</span>
               ) : (

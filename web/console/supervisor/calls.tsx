@@ -5,7 +5,7 @@ import type { Call, Floor, Quality } from "../../shared/supervision/floor";
 import { useAmbience, useSelected, useSession, useStore } from "../context";
 import { Avatar } from "../desk/avatar";
 import { useNow } from "../desk/now";
-import { topicName } from "./names";
+import { useTopicName } from "../topicName";
 import type { Joining } from "./useJoining";
 
 interface CallsProps {
@@ -56,6 +56,7 @@ export function QualityDot({ quality }: { quality: Quality }) {
 
 function CallRow({ call, quality, chosen, onOpen, joining }: { call: Call; quality: Quality; chosen: boolean; onOpen: () => void; joining: Joining }) {
   const { t } = useAmbience();
+  const topicName = useTopicName();
   const { desk } = useSession();
   const agents = useSelected(desk.state, (state) => state.agents);
   const now = useNow(1000);
@@ -72,7 +73,7 @@ function CallRow({ call, quality, chosen, onOpen, joining }: { call: Call; quali
           <span className="rh-floor-who">
             {call.student?.level === "vip" ? <span className="rh-vip">{t("level.vip")}</span> : null}
             <strong className="rh-floor-name">{student}</strong>
-            <span className="rh-muted">{topicName(t, call.topic)}</span>
+            <span className="rh-muted">{topicName(call.topic)}</span>
           </span>
           <span className="rh-muted rh-floor-small">
             {primary === undefined

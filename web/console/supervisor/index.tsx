@@ -5,9 +5,9 @@ import { Floor } from "../../shared/supervision/floor";
 import { useAmbience, useSelected, useSession, useStore } from "../context";
 import { useNow } from "../desk/now";
 import "../styles/desk.css";
+import { useTopicName } from "../topicName";
 import { AgentsPart } from "./agents";
 import { CallsPart } from "./calls";
-import { topicName } from "./names";
 import { CallPanel } from "./panel";
 import { QueuesPart } from "./queues";
 import "./supervisor.css";
@@ -109,6 +109,7 @@ function Summary({ floor }: { floor: Floor }) {
 /** Raised hands stand above all else. */
 function Hands({ floor, onOpen, join }: { floor: Floor; onOpen: (call: string) => void; join: ReturnType<typeof useJoining>["join"] }) {
   const { t } = useAmbience();
+  const topicName = useTopicName();
   const { desk, me } = useSession();
   const agents = useSelected(desk.state, (state) => state.agents);
   const { calls, notes } = useStore(floor.state);
@@ -129,7 +130,7 @@ function Hands({ floor, onOpen, join }: { floor: Floor; onOpen: (call: string) =
                 <strong>{t("supervisor.hand.title", { agent: agents.get(agent)?.name ?? agent })}</strong>{" "}
                 {[
                   note === "" ? t("supervisor.hand.none") : note,
-                  t("supervisor.hand.about", { student: call.student?.name ?? "", topic: topicName(t, call.topic) }),
+                  t("supervisor.hand.about", { student: call.student?.name ?? "", topic: topicName(call.topic) }),
                 ].join(" · ")}
               </>
             }

@@ -9,8 +9,8 @@ import { MUSIC, useMyCall, useRoom, useSnapshot } from "../call/hooks";
 import { Sounds, Video } from "../call/media";
 import { useAmbience, useSession, useStore } from "../context";
 import { Avatar } from "../desk/avatar";
+import { useTopicName } from "../topicName";
 import { JoinButtons, QualityDot } from "./calls";
-import { topicName } from "./names";
 import type { Joining } from "./useJoining";
 
 /** One call from beside: seen and heard, and with the ways to take part. */
@@ -32,6 +32,7 @@ export function CallPanel({ id, floor, joining, onClose }: { id: string; floor: 
 
 function Inside({ call, joining }: { call: Call; joining: Joining }) {
   const { t } = useAmbience();
+  const topicName = useTopicName();
   const { desk } = useSession();
   const navigate = useNavigate();
   const mine = useMyCall(call.id);
@@ -42,7 +43,7 @@ function Inside({ call, joining }: { call: Call; joining: Joining }) {
   return (
     <>
       <p className="rh-muted">
-        {t("call.ticket", { ticket: call.ticket })} · {topicName(t, call.topic)}
+        {t("call.ticket", { ticket: call.ticket })} · {topicName(call.topic)}
         {call.note === "" ? "" : ` · ${call.note}`}
       </p>
       <JoinButtons call={call} joining={joining} onOpen={() => undefined} />

@@ -2,7 +2,7 @@ import { formatDuration } from "../../shared/format";
 import type { Waiting } from "../../shared/desk/model";
 import { useAmbience, useSelected, useSession } from "../context";
 import { useNow } from "../desk/now";
-import { topicName } from "./names";
+import { useTopicName } from "../topicName";
 
 /** Waiting longer than this is shown as long, in seconds: the first promise ("3-5-8") is three minutes. */
 const LONG_S = 120;
@@ -47,6 +47,7 @@ export function QueuesPart() {
 
 function WaitingRow({ call }: { call: Waiting }) {
   const { t } = useAmbience();
+  const topicName = useTopicName();
   const now = useNow(1000);
   const waited = Math.max(0, (now - Date.parse(call.since)) / 1000);
   return (
@@ -56,7 +57,7 @@ function WaitingRow({ call }: { call: Waiting }) {
         <span className="rh-floor-name">{call.name === "" ? call.student : call.name}</span>
       </span>
       <span className="rh-floor-what">
-        {topicName(t, call.topic)}
+        {topicName(call.topic)}
         {call.severity === "class_stopping" ? (
           <span className={`rh-severity rh-severity-${call.severity}`}>{t(`severity.${call.severity}`)}</span>
         ) : null}

@@ -5,6 +5,7 @@ import { signalUrl } from "../token";
 import { type Agent, type AgentState, type Call, type DeskState, EMPTY_DESK, type Message, type Offer } from "./model";
 import { changeCall, NOTHING, reduce, type Wanted, withAgent, withAnswered, withCall, withMessages, withOffer, withoutOffer, withoutUnsure } from "./reduce";
 import { CallRoom, type Media } from "./room";
+import { Topics } from "./topics";
 
 export interface DeskOptions {
   readonly api: ApiClient;
@@ -38,6 +39,7 @@ export class StaffDesk {
   readonly rooms = new Map<string, CallRoom>();
   /** Calls that are entered only to listen: with microphone and camera closed. */
   readonly listening = new Set<string>();
+  readonly topics: Topics;
   readonly api: ApiClient;
   readonly #listeners = new Set<Listener>();
   readonly #stale = new Set<string>();
@@ -50,6 +52,7 @@ export class StaffDesk {
 
   constructor(readonly options: DeskOptions) {
     this.api = options.api;
+    this.topics = new Topics(options.api);
   }
 
   /** Whether this role has a place at the desk: takes calls or supervises them. */
@@ -59,6 +62,7 @@ export class StaffDesk {
 
   start(): void {
     void this.#read();
+    void this.topics.start();
     this.#stream = new EventStream({
       base: this.options.base,
       token: null,
@@ -93,6 +97,7 @@ export class StaffDesk {
     this.#ended = true;
     this.#stream?.close();
     this.#stream = null;
+    this.topics.close();
     clearTimeout(this.#gathering);
     clearTimeout(this.#again);
     clearTimeout(this.#listening);

@@ -1,6 +1,6 @@
 import { formatClock } from "../shared/format";
 import type { Locale } from "../shared/i18n";
-import type { StaffTranslate } from "../shared/i18n/staff";
+import { lookup, type StaffTranslate } from "../shared/i18n/staff";
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -20,4 +20,11 @@ export function whenText(t: StaffTranslate, locale: Locale, at: string | number,
     minute: "2-digit",
     hour12: false,
   }).format(then);
+}
+
+/** An answer to one of our own questions in words; everything else as it came. */
+export function answerText(t: StaffTranslate, question: string, answer: string): string {
+  if (answer === "true") return t("student.yes");
+  if (answer === "false") return t("student.no");
+  return lookup(t, `answer.${question}.${answer}`) ?? (answer === "unsure" ? t("answer.unsure") : answer);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { DeskEvent } from "../shared/api/events";
 import { loadDraft, saveDraft } from "../shared/desk/draft";
-import { factsOf, lessonMinutesLeft, triedSteps } from "../shared/desk/facts";
+import { classOf, factsOf, figuresOf, lessonMinutesLeft, triedSteps } from "../shared/desk/facts";
 import { withPage } from "../shared/desk/history";
 import { EMPTY_LINE, SHOWN_S, withReading } from "../shared/desk/line";
 import { type Agent, type Call, type DeskState, EMPTY_DESK, type Engagement, type Message, type Offer } from "../shared/desk/model";
@@ -159,6 +159,26 @@ describe("facts", () => {
       ["audio.on", "true"],
       ["list", "1 · x"],
     ]);
+  });
+
+  it("gives what was measured its units", () => {
+    const stats = { loss: 0.12, jitter_ms: 48.3, bitrate_bps: 1_250_000, frozen_s: 2.5, freezes: 3, audio: { loss: 0.031 }, log: ["x"] };
+    expect(figuresOf(stats)).toEqual([
+      ["loss", "12%"],
+      ["jitter_ms", "48 ms"],
+      ["bitrate_bps", "1.3 Mbit/s"],
+      ["frozen_s", "2.5 s"],
+      ["freezes", "3"],
+      ["audio.loss", "3.1%"],
+      ["log", "x"],
+    ]);
+  });
+
+  it("names the class of the request, else the student's", () => {
+    const student = { extra: { class_id: "301" } } as unknown as NonNullable<Call["student"]>;
+    expect(classOf(call("c1", 1, { student, context: { class_id: "302" } as Call["context"] }))).toBe("302");
+    expect(classOf(call("c1", 1, { student }))).toBe("301");
+    expect(classOf(call("c1", 1))).toBe("");
   });
 });
 

@@ -1,11 +1,12 @@
 import { Tag } from "antd";
 import type { ReactNode } from "react";
-import { factsOf, levelOf, plain } from "../../shared/desk/facts";
+import { classOf, factsOf, figuresOf, levelOf, plain } from "../../shared/desk/facts";
 import type { Call, Student } from "../../shared/desk/model";
 import { formatClock, formatDuration } from "../../shared/format";
 import { lookup, type StaffTranslate } from "../../shared/i18n/staff";
 import { useAmbience, useSelected, useSession } from "../context";
 import { Avatar } from "../desk/avatar";
+import { answerText } from "../words";
 
 /** Who it is and what is known: profile, request, device, answers, what the class measured. */
 export function StudentPanel({ call }: { call: Call }) {
@@ -33,7 +34,7 @@ export function StudentPanel({ call }: { call: Call }) {
             {student.name}
           </h2>
           <p className="rh-muted">
-            {[student.grade, context?.class_id ?? "", ageText(t, student)].filter((each) => each !== "").join(" · ")}
+            {[student.grade, classOf(call), ageText(t, student)].filter((each) => each !== "").join(" · ")}
           </p>
         </div>
       </header>
@@ -96,7 +97,7 @@ export function StudentPanel({ call }: { call: Call }) {
             [t("student.guardian"), student.guardian ?? ""],
             [t("student.dedicated"), student.dedicated_agent === null ? "" : (agents.get(student.dedicated_agent)?.name ?? student.dedicated_agent)],
             [t("student.id"), student.id],
-            ...factsOf(student.extra),
+            ...factsOf(student.extra, ["class_id"]),
           ]}
         />
       </Section>
@@ -115,20 +116,13 @@ function speakerOf(t: StaffTranslate, line: Readonly<Record<string, unknown>>): 
 
 function answersOf(t: StaffTranslate, call: Call): ReactNode {
   const rows = factsOf(call.context?.answers).map(
-    ([key, value]) => [lookup(t, `answer.${key}`) ?? key, wordOf(t, key, value)] as const,
+    ([key, value]) => [lookup(t, `answer.${key}`) ?? key, answerText(t, key, value)] as const,
   );
   return rows.length === 0 ? null : <Facts rows={rows} />;
 }
 
-/** Answers tapped in our own pages are words of ours; everything else is shown as it came. */
-function wordOf(t: StaffTranslate, key: string, value: string): string {
-  if (value === "true") return t("student.yes");
-  if (value === "false") return t("student.no");
-  return lookup(t, `answer.${key}.${value}`) ?? value;
-}
-
 function statsOf(t: StaffTranslate, stats: Readonly<Record<string, unknown>>): ReactNode {
-  const rows = factsOf(stats).map(([key, value]) => [lookup(t, `figures.key.${key}`) ?? key, value] as const);
+  const rows = figuresOf(stats).map(([key, value]) => [lookup(t, `figures.key.${key}`) ?? key, value] as const);
   return rows.length === 0 ? null : <Facts rows={rows} />;
 }
 

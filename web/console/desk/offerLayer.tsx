@@ -1,12 +1,14 @@
 import { Button, Tag } from "antd";
 import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
-import { factsOf, isChild, lessonMinutesLeft, levelOf, triedSteps } from "../../shared/desk/facts";
+import { classOf, figuresOf, isChild, lessonMinutesLeft, levelOf, triedSteps } from "../../shared/desk/facts";
 import type { Missed, Ringing } from "../../shared/desk/model";
 import { lookup } from "../../shared/i18n/staff";
 import { useAmbience, useAttentionState, useSelected, useSession } from "../context";
 import { useProblems } from "../problems";
 import { isEditable } from "../shell/shortcuts";
+import { useTopicName } from "../topicName";
+import { answerText } from "../words";
 import { Avatar } from "./avatar";
 import { useNow } from "./now";
 
@@ -25,6 +27,7 @@ const LATE_MS = 1500;
 
 function OfferCard({ ringing }: { ringing: Ringing }) {
   const { t, locale } = useAmbience();
+  const topicName = useTopicName();
   const { desk } = useSession();
   const attention = useAttentionState();
   const { show } = useProblems();
@@ -88,11 +91,11 @@ function OfferCard({ ringing }: { ringing: Ringing }) {
 
   const minutes = call === null ? null : lessonMinutesLeft(call, now);
   const level = student === null ? "" : levelOf(student);
-  const facts = student === null ? [] : [student.grade, call?.context?.class_id ?? ""].filter((each) => each !== "");
+  const leftS = Math.ceil(left / 1000);
   const severity = call === null ? "" : t(`severity.${call.severity}`);
-  const tried = call === null ? [] : triedSteps(call);
-  const stats = call === null ? [] : factsOf(call.context?.class_stats).slice(0, 4);
-  const topic = call === null ? "" : (lookup(t, `topic.${call.topic}`) ?? call.topic);
+  const tried = call === null ? [] : triedSteps(call).map((step) => answerText(t, "tried", step));
+  const stats = call === null ? [] : figuresOf(call.context?.class_stats).slice(0, 4);
+  const topic = call === null ? "" : topicName(call.topic);
   const opening = student !== null && isChild(student) ? "child" : (call?.severity ?? "general");
   const separator = locale === "zh-CN" ? "\u3001" : ", ";
   return (
@@ -108,7 +111,7 @@ function OfferCard({ ringing }: { ringing: Ringing }) {
         <Avatar id={student?.id ?? ""} name={student?.name ?? ""} size={52} pulsing />
         <div className="rh-offer-who">
           <p className="rh-offer-kicker">
-            {offer.role === "consult" ? t("offer.consult") : offer.role === "third" ? t("offer.consult") : t("offer.ringing")}
+            {t(offer.role !== "primary" ? "offer.consult" : offer.note === "" ? "offer.ringing" : "offer.transfer")}
             {call === null ? null : ` · ${t(`kind.${call.kind}`)}`}
           </p>
           <h2>
@@ -116,13 +119,15 @@ function OfferCard({ ringing }: { ringing: Ringing }) {
             {student?.name ?? "…"}
           </h2>
           <p className="rh-offer-facts">
-            {[...facts, student?.age === null || student === null ? "" : t("offer.age", { n: student.age })]
-              .filter((each) => each !== "")
-              .join(" · ")}
+            {student === null || call === null
+              ? "\u00a0"
+              : [student.grade, classOf(call), student.age === null ? "" : t("offer.age", { n: student.age })]
+                  .filter((each) => each !== "")
+                  .join(" · ")}
           </p>
         </div>
         <p className="rh-offer-left" aria-hidden="true">
-          <strong>{Math.ceil(left / 1000)}</strong>
+          {t("time.seconds", { n: leftS })}
         </p>
       </header>
       <div className="rh-offer-body">
@@ -167,7 +172,7 @@ function OfferCard({ ringing }: { ringing: Ringing }) {
         <Button size="large" loading={busy === "decline"} data-control="decline" onClick={decline}>
           {t("offer.decline")}
         </Button>
-        <span className="rh-offer-seconds">{t("offer.seconds", { s: Math.ceil(left / 1000) })}</span>
+        <span className="rh-offer-seconds">{t("offer.seconds", { s: leftS })}</span>
       </footer>
       {attention?.muted === true ? (
         <button type="button" className="rh-offer-sound" onClick={() => void attention.ring.wake()}>

@@ -1,3 +1,4 @@
+import { formatBitrate, formatMilliseconds, formatRatio } from "../format";
 import type { Call, Student } from "./model";
 
 const MINUTE_MS = 60_000;
@@ -26,15 +27,32 @@ export function triedSteps(call: Pick<Call, "context">): readonly string[] {
 }
 
 /** Names and values of a free-form object, in words that can be shown: nested ones flattened once. */
-export function factsOf(record: Readonly<Record<string, unknown>> | null | undefined, leaveOut: readonly string[] = []): readonly (readonly [string, string])[] {
+export function factsOf(
+  record: Readonly<Record<string, unknown>> | null | undefined,
+  leaveOut: readonly string[] = [],
+  textOf: (key: string, value: unknown) => string = (_, value) => plain(value),
+): readonly (readonly [string, string])[] {
   const found: [string, string][] = [];
   for (const [key, value] of Object.entries(record ?? {})) {
     if (leaveOut.includes(key)) continue;
     if (isRecord(value)) {
-      for (const [inner, each] of Object.entries(value)) found.push([`${key}.${inner}`, plain(each)]);
-    } else found.push([key, plain(value)]);
+      for (const [inner, each] of Object.entries(value)) found.push([`${key}.${inner}`, textOf(inner, each)]);
+    } else found.push([key, textOf(key, value)]);
   }
   return found.filter(([, value]) => value !== "");
+}
+
+/** What a class client measured, each figure with the unit that its name promises. */
+export function figuresOf(stats: Readonly<Record<string, unknown>> | null | undefined): readonly (readonly [string, string])[] {
+  return factsOf(stats, [], figureText);
+}
+
+function figureText(key: string, value: unknown): string {
+  if (typeof value !== "number") return plain(value);
+  if (key === "loss" && value >= 0 && value <= 1) return formatRatio(value);
+  if (key.endsWith("_ms")) return formatMilliseconds(value);
+  if (key.endsWith("_bps")) return formatBitrate(value);
+  return key.endsWith("_s") ? `${plain(value)} s` : plain(value);
 }
 
 /** A value of unknown make as one line of text. */
@@ -50,6 +68,12 @@ export function plain(value: unknown): string {
 /** What makes a student stand out: shown as a tag; empty for the ordinary level. */
 export function levelOf(student: Pick<Student, "level">): string {
   return student.level === "" || student.level === "normal" || student.level === "basic" ? "" : student.level;
+}
+
+/** The class that the request comes from, else the one that the platform knows. */
+export function classOf(call: Pick<Call, "context" | "student">): string {
+  const named = call.context?.class_id ?? "";
+  return named === "" ? plain(call.student?.extra?.class_id) : named;
 }
 
 /** Whether a child is spoken to: the age is known and below that of adults' wording. */

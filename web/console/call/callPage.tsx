@@ -1,6 +1,7 @@
 import { Alert, App, Button, Input, Modal, Result, Spin, Tabs, type TabsProps } from "antd";
 import type { TextAreaRef } from "antd/es/input/TextArea";
 import { lazy, Suspense, useCallback, useMemo, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { useNavigate } from "react-router";
 import { unwrap } from "../../shared/api/client";
 import type { CallSnapshot } from "../../shared/call/model";
@@ -18,6 +19,7 @@ import { useGuide } from "../guide";
 import { useProblems } from "../problems";
 import { useShortcuts } from "../shell/shortcuts";
 import { browserStorage } from "../storage";
+import { useTopicName } from "../topicName";
 import { useMedia } from "../useMedia";
 import { ChatPanel } from "./chatPanel";
 import { type Acts, ControlBar } from "./controls";
@@ -97,8 +99,8 @@ function OpenCall({ mine, call }: { mine: MyCall; call: Call }) {
   const dialogs = useDialogs(call);
   const acts = useActs(call, mine, room.session, snapshot, dialogs, me.role === "supervisor");
   const toChat = (): void => {
-    setTab("chat");
-    setTimeout(() => input.current?.focus(), 0);
+    flushSync(() => setTab("chat")); // The next key is for the message already.
+    input.current?.focus();
   };
   useShortcuts({
     m: acts.mic,
@@ -222,6 +224,7 @@ function withoutMusic(snapshot: CallSnapshot | null): CallSnapshot | null {
 
 function CallHeader({ call, mine }: { call: Call; mine: MyCall }) {
   const { t } = useAmbience();
+  const topicName = useTopicName();
   const now = useNow(1000);
   const level = call.student === null ? "" : levelOf(call.student);
   const since = Date.parse(call.connected_at ?? call.accepted_at ?? mine.engagement.since);
@@ -233,7 +236,7 @@ function CallHeader({ call, mine }: { call: Call; mine: MyCall }) {
         {level === "" ? null : <span className="rh-vip">{lookup(t, `level.${level}`) ?? level}</span>}
         <span className="rh-call-name">{call.student?.name}</span>
       </h1>
-      <span className="rh-call-topic">{lookup(t, `topic.${call.topic}`) ?? call.topic}</span>
+      <span className="rh-call-topic">{topicName(call.topic)}</span>
       <span className={`rh-severity rh-severity-${call.severity}`}>{t(`severity.${call.severity}`)}</span>
       {minutes === null ? null : (
         <span className={minutes > 0 && minutes <= 10 ? "rh-warn" : "rh-muted"}>

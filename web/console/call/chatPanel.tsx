@@ -29,6 +29,9 @@ export function ChatPanel({
 }) {
   const { t } = useAmbience();
   const { desk, me } = useSession();
+  const [staffOnly, setStaffOnly] = useState(false);
+  const { uploading, upload } = useUpload(call, staffOnly);
+  const [over, setOver] = useState(false);
   const scroller = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const [below, setBelow] = useState(false);
@@ -54,8 +57,23 @@ export function ChatPanel({
     const box = scroller.current;
     if (box !== null) box.scrollTop = box.scrollHeight;
   };
+  const closed = call.state === "closed";
+  const dragOver = (event: DragEvent): void => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    setOver(true);
+  };
+  const dragLeave = (event: DragEvent<HTMLElement>): void => {
+    if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setOver(false);
+  };
+  const drop = (event: DragEvent): void => {
+    event.preventDefault();
+    setOver(false);
+    void upload([...event.dataTransfer.files]);
+  };
   return (
-    <div className="rh-chat">
+    <div className="rh-chat" {...(closed ? {} : { onDragOver: dragOver, onDragLeave: dragLeave, onDrop: drop })}>
+      {over ? <p className="rh-drop">{t("chat.drop")}</p> : null}
       <div className="rh-chat-log" ref={scroller} role="log" aria-label={t("chat.title")} onScroll={scrolled} tabIndex={0}>
         {count === 0 ? <p className="rh-chat-none">{t("chat.none")}</p> : null}
         <ol>
@@ -69,9 +87,31 @@ export function ChatPanel({
           {t("chat.new")}
         </button>
       ) : null}
-      {call.state === "closed" ? <p className="rh-muted rh-chat-closed">{t("chat.closed")}</p> : <Composer call={call} input={input} />}
+      {closed ? (
+        <p className="rh-muted rh-chat-closed">{t("chat.closed")}</p>
+      ) : (
+        <Composer call={call} input={input} staffOnly={staffOnly} onStaffOnly={setStaffOnly} uploading={uploading} upload={upload} />
+      )}
     </div>
   );
+}
+
+/** Sends files one after the other, each as a message of its own. */
+function useUpload(call: Call, staffOnly: boolean): { uploading: string | null; upload: (files: readonly File[]) => Promise<void> } {
+  const { desk } = useSession();
+  const { guard } = useProblems();
+  const [uploading, setUploading] = useState<string | null>(null);
+  const upload = async (files: readonly File[]): Promise<void> => {
+    for (const file of files) {
+      setUploading(file.name);
+      await guard(async () => {
+        const kept = await desk.upload(call.id, file);
+        await desk.say(call.id, "", [kept.id], staffOnly);
+      });
+    }
+    setUploading(null);
+  };
+  return { uploading, upload };
 }
 
 function Line({ call, message, mine }: { call: Call; message: Message; mine: boolean }) {
@@ -139,16 +179,29 @@ function sizeText(bytes: number): string {
   return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} kB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
 
-function Composer({ call, input }: { call: Call; input: RefObject<TextAreaRef | null> }) {
+function Composer({
+  call,
+  input,
+  staffOnly,
+  onStaffOnly,
+  uploading,
+  upload,
+}: {
+  call: Call;
+  input: RefObject<TextAreaRef | null>;
+  /** Whether only colleagues are to see what is sent. */
+  staffOnly: boolean;
+  onStaffOnly: (staffOnly: boolean) => void;
+  /** The file on its way. */
+  uploading: string | null;
+  upload: (files: readonly File[]) => Promise<void>;
+}) {
   const { t } = useAmbience();
   const { desk, me, settings } = useSession();
   const { guard } = useProblems();
   const own = useStore(settings).replies;
   const [text, setText] = useState("");
-  const [staffOnly, setStaffOnly] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [uploading, setUploading] = useState<string | null>(null);
-  const [over, setOver] = useState(false);
   const [canned, setCanned] = useState(false);
   const chooser = useRef<HTMLInputElement>(null);
 
@@ -160,38 +213,14 @@ function Composer({ call, input }: { call: Call; input: RefObject<TextAreaRef | 
     setBusy(false);
     input.current?.focus();
   };
-  const upload = async (files: readonly File[]): Promise<void> => {
-    for (const file of files) {
-      setUploading(file.name);
-      await guard(async () => {
-        const kept = await desk.upload(call.id, file);
-        await desk.say(call.id, "", [kept.id], staffOnly);
-      });
-    }
-    setUploading(null);
-  };
   const put = (reply: string): void => {
     setText((now) => (now.trim() === "" ? reply : `${now.trimEnd()} ${reply}`).slice(0, MAXIMUM_CHAT_LENGTH));
     setCanned(false);
     input.current?.focus();
   };
-  const drop = (event: DragEvent): void => {
-    event.preventDefault();
-    setOver(false);
-    void upload([...event.dataTransfer.files]);
-  };
   return (
-    <div
-      className={`rh-composer${staffOnly ? " rh-composer-staff" : ""}`}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={drop}
-    >
+    <div className={`rh-composer${staffOnly ? " rh-composer-staff" : ""}`}>
       {uploading === null ? null : <p className="rh-muted">{t("chat.uploading", { name: uploading })}</p>}
-      {over ? <p className="rh-drop">{t("chat.drop")}</p> : null}
       <Input.TextArea
         ref={input}
         value={text}
@@ -282,7 +311,7 @@ function Composer({ call, input }: { call: Call; input: RefObject<TextAreaRef | 
         />
         <Tooltip title={t("chat.staff.hint")}>
           <label className="rh-composer-staff-switch">
-            <Switch size="small" checked={staffOnly} onChange={setStaffOnly} data-control="staff-only" />
+            <Switch size="small" checked={staffOnly} onChange={onStaffOnly} data-control="staff-only" />
             {t("chat.staff")}
           </label>
         </Tooltip>

@@ -19,7 +19,7 @@ from tests.integration.api.conftest import Person, Site, StartSite
 from tests.integration.api.test_call_story import ASK
 
 SEED = 20261121
-EXAMPLES = {"short": 4, "long": 300}
+EXAMPLES = {"short": 2, "long": 300}
 UNLIMITED = {
     "requests_per_s": 1e6, "request_burst": 1_000_000, "presses_per_minute": 1e6,
     "logins_per_minute": 1e6, "failed_logins": 1_000_000, "files_per_call": 1_000_000,

@@ -33,7 +33,7 @@ def test_an_evening_with_too_few_agents() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3, 6))
+@pytest.mark.parametrize("seed", [3, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(4, 10))])
 def test_a_busy_evening(seed: int) -> None:
     play(seed, students=1500, agents=90)
 
@@ -63,7 +63,7 @@ def test_random_histories() -> None:
 
 @pytest.mark.slow
 def test_many_random_histories() -> None:
-    histories(1000, 300, 100)
+    histories(1000, 150, 100)
 
 
 @pytest.mark.long

@@ -44,6 +44,7 @@ async def test_the_database_is_restarted(
     here, there = await desk.node(), await desk.node()
     await both_known(desk)
     talk = await desk.talk(await desk.student(here), await desk.agent(there, "lin"))
+    await talk.agent.client.set_state("busy")  # a chat beside the call would be his
     waiting = await desk.student(there)
     before = await waiting.client.ask(kind="chat", topic="no_sound")
 

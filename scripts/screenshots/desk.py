@@ -1,18 +1,18 @@
 """Calls at the desk for the pictures: the other side of whatever page is shown."""
 
-import asyncio
 import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
-from playwright.async_api import Page, expect
+from playwright.async_api import Page
 
-from loadtest.desk_client import SAMPLE_PASSWORD, DeskClient, Joinable, Opened
+from loadtest.desk_client import DeskClient, Joinable, Opened
 from scripts.screenshots.drawings import Language
 from scripts.screenshots.people import in_room
-from scripts.screenshots.studio import SLOW_MS, Studio
+from scripts.screenshots.studio import Studio
+from tests.e2e.desk import Console, offered, release
 
 LESSON_LEFT = datetime.timedelta(minutes=12, seconds=30)
 
@@ -57,27 +57,13 @@ async def agent_at_work(studio: Studio, username: str) -> AsyncIterator[DeskClie
         try:
             yield client
         finally:
-            for engagement in (await client.get(f"/agents/{username}"))["engagements"]:
-                call = engagement["call"]
-                if engagement["state"] != "wrapping":
-                    await client.end(call)
-                await client.wrap_up(call, codes=["other"], resolved=True)
-            await client.set_state("offline")
-
-
-async def _offered(agent: DeskClient) -> str:
-    async with asyncio.timeout(SLOW_MS / 1000):
-        while True:
-            items = (await agent.get("/offers"))["items"]
-            if items:
-                return str(items[0]["id"])
-            await asyncio.sleep(0.1)
+            await release(studio.server, username)
 
 
 @asynccontextmanager
 async def answered(studio: Studio, agent: DeskClient) -> AsyncIterator[Joinable]:
     """The agent takes the next offer and is seen and heard."""
-    joined = await agent.accept(await _offered(agent))
+    joined = await agent.accept(await offered(agent))
     media = joined.joinable
     async with in_room(media.url, media.token, camera=studio.drawings.agent):
         yield joined
@@ -114,7 +100,4 @@ async def student_asks(
 async def sign_in(studio: Studio, page: Page, username: str, path: str = "") -> None:
     """The console with somebody signed in."""
     await page.goto(f"{studio.server.http_url}/console/{path}")
-    await page.locator("#username").fill(username)
-    await page.locator("#password").fill(SAMPLE_PASSWORD)
-    await page.keyboard.press("Enter")
-    await expect(page.locator("nav.rh-rail")).to_be_visible(timeout=SLOW_MS)
+    await Console(page, username).sign_in()

@@ -14,6 +14,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from loadtest.proxy import TcpProxy
 from loadtest.server import ServerProcess, access_token
+from tests.e2e.desk import clear_desk
+from tests.e2e.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVEKIT_CLIENT = ROOT / "web/node_modules/livekit-client/dist/livekit-client.umd.js"
@@ -238,3 +240,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 async def proxy(server: ServerProcess) -> AsyncIterator[TcpProxy]:
     async with TcpProxy("127.0.0.1", server.port) as relay:
         yield relay
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def empty_desk(server: ServerProcess) -> AsyncIterator[None]:
+    """Nobody at work and no call open, before and after: a failed attempt leaves nothing to the next."""
+    await clear_desk(server)
+    yield
+    await clear_desk(server)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(
+    server: ServerProcess, browser: Browser, empty_desk: None, request: pytest.FixtureRequest
+) -> AsyncIterator[Stage]:
+    if not (ROOT / "web/dist/console/index.html").exists():
+        pytest.fail("the web pages are not built: run `make web`")
+    async with Stage(server, browser) as made:
+        yield made
+        if getattr(request.node, "failed_in_call", False):
+            await made.keep_pictures(ARTIFACTS, request.node.name)

@@ -156,4 +156,3 @@ async def test_accounts_and_keys(browser: Browser, server: ServerProcess) -> Non
             await student.me()
         await page.locator(".rh-admin-nav a", has_text="Changes").click()
         await expect(page.get_by_role("row", name="Revoked a key")).to_be_visible()
-        shown.errors.clear()

@@ -5,27 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import itertools
 import re
 import sqlite3
 import time
-from collections.abc import AsyncIterator
-from typing import Any
 
-import aiohttp
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, CDPSession, ConsoleMessage, Page, expect
+from playwright.async_api import CDPSession, expect
 
-from loadtest.desk_client import SAMPLE_PASSWORD, DeskClient, Opened
-from loadtest.person import Person
+from loadtest.desk_client import SAMPLE_PASSWORD
 from loadtest.server import ServerProcess
 from loadtest.waiting import wait_until
-from tests.e2e.conftest import ARTIFACTS, ROOT
+from tests.e2e.desk import SLOW_MS
+from tests.e2e.stage import Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-SLOW_MS = 20_000  # for whatever needs a camera, a connection or a key frame first
 RELOAD_S = 3.0  # from the reload to the student's picture; TARGETS
 CONTACTS = 3000
 FRAME_CPU_MS = 40  # of the page's thread for one step of scrolling, on a slow machine; all rows take seconds
@@ -78,169 +72,10 @@ HOSTILE = [
 ]
 """200 strings that would run something in a page that takes text for markup."""
 
-_numbers = itertools.count(1)
-
-
-class Console:
-    """One agent's page, with whatever the browser complained about."""
-
-    def __init__(self, page: Page, username: str) -> None:
-        self.page = page
-        self.username = username
-        self.complaints: list[str] = []
-        page.on("console", self._complain)
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-
-    def _complain(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.type}: {message.text}")
-
-    def control(self, name: str) -> Any:
-        return self.page.locator(f"[data-control={name}]")
-
-    async def sign_in(self) -> None:
-        await self.page.locator("#username").fill(self.username)
-        await self.page.locator("#password").fill(SAMPLE_PASSWORD)
-        await self.page.keyboard.press("Enter")
-        await expect(self.page.locator("[data-readiness]")).to_be_visible(timeout=SLOW_MS)
-
-    async def start(self) -> None:
-        await self.control("start").click()
-        await expect(self.page.locator("[data-state=available]")).to_be_visible()
-
-    async def answer(self) -> None:
-        """Wait for the ring, and press Enter."""
-        await expect(self.page.locator("[data-offer]")).to_be_visible(timeout=SLOW_MS)
-        await self.page.keyboard.press("Enter")
-        await expect(self.page.locator("[data-room=in]")).to_be_visible(timeout=SLOW_MS)
-
-    async def sees(self, source: str = "screen") -> None:
-        """Wait until the student's picture moves on the stage."""
-        await self.page.wait_for_function(
-            """(source) => {
-                const video = document.querySelector(`[data-stage=${source}] .rh-picture video`);
-                const frames = video?.getVideoPlaybackQuality().totalVideoFrames ?? 0;
-                return video?.videoWidth > 0 && frames > 2;
-            }""",
-            arg=source,
-            timeout=SLOW_MS,
-        )
-
-    async def hears(self) -> None:
-        """Wait until some energy is in what the page plays."""
-        await self.page.wait_for_function(
-            """async () => {
-                for (const element of document.querySelectorAll(".rh-sounds audio")) {
-                    const context = new AudioContext();
-                    const analyser = context.createAnalyser();
-                    context.createMediaStreamSource(element.srcObject).connect(analyser);
-                    const samples = new Float32Array(analyser.fftSize);
-                    await new Promise((resolve) => setTimeout(resolve, 300));
-                    analyser.getFloatTimeDomainData(samples);
-                    await context.close();
-                    if (!element.paused && samples.some((sample) => Math.abs(sample) > 0.01)) return true;
-                }
-                return false;
-            }""",
-            timeout=SLOW_MS,
-        )
-
-    async def hang_up(self) -> None:
-        await self.page.keyboard.press("e")
-        await self.control("end-confirm").click()
-
-    async def sum_up(self, notes: str = "") -> None:
-        """Fill in the summary and send it."""
-        await self.page.locator("label:has([data-control=resolved-yes])").click(timeout=SLOW_MS)
-        await self.page.locator("#codes").press("Enter")  # opens
-        await self.page.locator("#codes").press("Enter")  # takes the first
-        await self.page.keyboard.press("Escape")
-        if notes:
-            await self.control("wrapup-notes").fill(notes)
-        await self.control("wrapup-send").click()
-        await expect(self.page.locator("[data-wrapup]")).to_have_count(0, timeout=SLOW_MS)
-
-
-class Stage:
-    """Consoles, students and their clean-up."""
-
-    def __init__(self, server: ServerProcess, browser: Browser, http: aiohttp.ClientSession) -> None:
-        self.server = server
-        self.browser = browser
-        self.http = http
-        self.consoles: list[Console] = []
-        self.students: list[Person] = []
-
-    async def console(self, username: str, *, locale: str = "zh-CN", start: bool = True) -> Console:
-        """A signed-in agent who takes calls."""
-        context = await self.browser.new_context(
-            locale=locale,
-            permissions=["camera", "microphone", "notifications", "clipboard-read", "clipboard-write"],
-            viewport={"width": 1440, "height": 900},
-        )
-        opened = Console(await context.new_page(), username)
-        self.consoles.append(opened)
-        await opened.page.goto(f"{self.server.http_url}/console/")
-        await opened.sign_in()
-        if start:
-            await opened.start()
-        return opened
-
-    def student(self, name: str = "小明", **profile: Any) -> Person:
-        """A new student; nobody has met him before."""
-        identity = f"console-{next(_numbers)}"
-        client = DeskClient.student(self.server.http_url, identity, self.http, name=name, **profile)
-        person = Person("student", 700.0, client)
-        self.students.append(person)
-        return person
-
-    async def call(self, student: Person, **more: Any) -> Opened:
-        """Ask for help and join the room."""
-        asked = {"kind": "video", "topic": "no_sound", "severity": "class_stopping", **more}
-        opened = await student.client.ask(**asked)
-        if opened.media is not None:
-            await student.join(opened.media)
-        return opened
-
-    async def close(self, *, keep_pictures: str | None) -> list[str]:
-        """End everything; returns what the pages complained about."""
-        if keep_pictures is not None:
-            ARTIFACTS.mkdir(exist_ok=True)
-            for console in self.consoles:
-                await console.page.screenshot(path=ARTIFACTS / f"{keep_pictures}-{console.username}.png")
-        service = DeskClient.service(self.server.http_url, self.http)
-        for student in self.students:
-            for call in await service.calls(student=student.identity):
-                if call["state"] not in ("closed", "wrapping"):
-                    await service.end(call["id"])
-            await student.close()
-        for console in self.consoles:
-            client = await DeskClient.login(self.server.http_url, console.username, self.http)
-            for engagement in (await client.get(f"/agents/{console.username}"))["engagements"]:
-                if engagement["state"] == "wrapping":
-                    await client.wrap_up(engagement["call"], codes=["other"], resolved=True)
-            await client.set_state("offline")
-            await console.page.context.close()
-        return [each for console in self.consoles for each in console.complaints]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def stage(
-    server: ServerProcess, browser: Browser, request: pytest.FixtureRequest
-) -> AsyncIterator[Stage]:
-    if not (ROOT / "web/dist/console/index.html").exists():
-        pytest.fail("the web pages are not built: run `make web`")
-    async with aiohttp.ClientSession() as http:
-        made = Stage(server, browser, http)
-        yield made
-        failed = getattr(request.node, "failed_in_call", False)
-        complaints = await made.close(keep_pictures=request.node.name if failed else None)
-    assert not complaints, "\n".join(complaints)
-
 
 async def test_a_call_from_the_ring_to_the_summary(stage: Stage) -> None:
     chen = await stage.console("chen")
-    he = await stage.console("he", locale="en", start=False)
+    he = await stage.console("he", language="en", start=False)
     student = stage.student(level="vip", age=12, grade="六年级", class_id="301")
     ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=17)
     context = {
@@ -326,7 +161,7 @@ async def test_a_call_from_the_ring_to_the_summary(stage: Stage) -> None:
 
 
 async def test_a_missed_offer_says_what_became_of_it(stage: Stage) -> None:
-    chen = await stage.console("chen", locale="en")
+    chen = await stage.console("chen", language="en")
     student = stage.student("Tom", age=16)
     opened = await stage.call(student, kind="voice")
     await expect(chen.page.locator("[data-offer]")).to_be_visible(timeout=SLOW_MS)

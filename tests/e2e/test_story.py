@@ -16,16 +16,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from loadtest.desk_client import SAMPLE_PASSWORD, DeskClient
+from loadtest.desk_client import DeskClient
 from loadtest.server import ServerProcess
 from loadtest.tokens import platform_token
 from tests.e2e.conftest import ARTIFACTS
-from tests.e2e.test_console import SLOW_MS, Console
+from tests.e2e.desk import SLOW_MS, Console, new_identity
 from tests.e2e.test_help import PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-STUDENT = "story-student"
 PROFILE = {"age": 12, "level": "vip", "locale": "zh-CN", "grade": "六年级", "class_id": "301"}
 NOTE_INPUT = """() => {
     window.times = {};
@@ -77,7 +76,8 @@ class People:
         self.browser = browser
         self.server = server
         self.pages: list[Page] = []
-        self.complaints: list[str] = []
+        self.consoles: list[Console] = []
+        self.errors: list[str] = []
 
     async def page(self, path: str, *, phone: bool = False) -> Page:
         """A page in a profile of its own."""
@@ -88,31 +88,33 @@ class People:
             has_touch=phone,
         )
         page = await context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.pages.append(page)
         await page.goto(self.server.http_url + path)
         return page
 
-    async def agent(self, username: str) -> Console:
-        """An agent, signed in and taking calls."""
+    async def console(self, username: str) -> Console:
+        """Somebody who works here, signed in."""
         console = Console(await self.page("/console/"), username)
+        self.consoles.append(console)
         await console.sign_in()
+        return console
+
+    async def agent(self, username: str) -> Console:
+        """An agent who takes calls."""
+        console = await self.console(username)
         await console.start()
         return console
 
-    async def supervisor(self, username: str) -> Page:
-        """A supervisor before all calls."""
-        page = await self.page("/console/")
-        await page.locator("#username").fill(username)
-        await page.locator("#password").fill(SAMPLE_PASSWORD)
-        await page.keyboard.press("Enter")
-        await expect(page.locator(".rh-floor")).to_be_visible(timeout=SLOW_MS)
-        return page
+    @property
+    def complaints(self) -> list[str]:
+        """Of all pages; those of students only what was thrown."""
+        return self.errors + [each for console in self.consoles for each in console.complaints]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def people(
-    browser: Browser, server: ServerProcess, request: pytest.FixtureRequest
+    browser: Browser, server: ServerProcess, empty_desk: None, request: pytest.FixtureRequest
 ) -> AsyncIterator[People]:
     everybody = People(browser, server)
     yield everybody
@@ -132,7 +134,8 @@ async def _times(page: Page) -> dict[str, float]:
 
 async def test_an_evening_through_the_screens(people: People, server: ServerProcess) -> None:
     ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=12)
-    token = platform_token(STUDENT, name="小明", profile=PROFILE)
+    identity = new_identity("story")
+    token = platform_token(identity, name="小明", profile=PROFILE)
     he = await people.agent("he")
     await he.page.evaluate(NOTE_INPUT)
     await he.page.evaluate(WATCH)
@@ -191,10 +194,11 @@ async def test_an_evening_through_the_screens(people: People, server: ServerProc
     await he.sum_up("转给陈老师")
 
     # A supervisor listens and whispers unseen, then barges in.
-    qian = await people.supervisor("qian")
+    qian = (await people.console("qian")).page
+    await expect(qian.locator(".rh-floor")).to_be_visible(timeout=SLOW_MS)
     await qian.locator("[data-call] [data-join=monitor]").click(timeout=SLOW_MS)
     panel = qian.locator("[data-panel-call]")
-    await expect(panel.locator(f"[data-person={STUDENT}]")).to_be_visible(timeout=SLOW_MS)
+    await expect(panel.locator(f"[data-person={identity}]")).to_be_visible(timeout=SLOW_MS)
     await expect(student.locator("[data-person=qian]")).to_have_count(0)
     await panel.locator("[data-join=whisper]").click()
     await expect(chen.page.locator("[data-person=qian]")).to_be_visible(timeout=SLOW_MS)
@@ -217,9 +221,6 @@ async def test_an_evening_through_the_screens(people: People, server: ServerProc
     await expect(student.locator(".ticket-number")).to_have_text(ticket)
 
     async with aiohttp.ClientSession() as http:
-        service = DeskClient.service(server.http_url, http)
-        found = (await service.calls(student=STUDENT))[0]
-        for username in ("he", "chen"):
-            await (await DeskClient.login(server.http_url, username, http)).set_state("offline")
+        found = (await DeskClient.service(server.http_url, http).calls(student=identity))[0]
     assert (found["state"], found["rating"]["stars"]) == ("closed", 5)
     assert not people.complaints

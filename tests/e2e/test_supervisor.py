@@ -10,9 +10,13 @@ from loadtest.desk_client import DeskClient
 from loadtest.server import ServerProcess
 from loadtest.waiting import wait_until
 from tests.e2e.conftest import ARTIFACTS
-from tests.e2e.desk import SLOW_MS, TalkedCall, console, talked_call
+from tests.e2e.desk import SLOW_MS, TalkedCall, console, new_identity, talked_call
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("empty_desk"),
+]
 
 
 def identities(call: TalkedCall) -> set[str]:
@@ -24,11 +28,11 @@ async def test_one_click_into_a_call(browser: Browser, server: ServerProcess) ->
     ARTIFACTS.mkdir(exist_ok=True)
     async with (
         aiohttp.ClientSession() as http,
-        talked_call(server, student="floor-1", agent="chen") as call,
+        talked_call(server, student=new_identity("floor"), agent="chen") as call,
         console(browser, server, "qian", path="/supervisor") as shown,
     ):
         page = shown.page
-        waiting = DeskClient.student(server.http_url, "floor-2", http, name="小红")
+        waiting = DeskClient.student(server.http_url, new_identity("floor"), http, name="小红")
         asked = await waiting.ask(kind="chat", topic="homework", severity="general")
         row = page.locator(f"[data-call='{call.id}']")
         await expect(row).to_contain_text("小明")
@@ -68,4 +72,3 @@ async def test_one_click_into_a_call(browser: Browser, server: ServerProcess) ->
         await page.wait_for_url(f"**/console/#/desk/call/{call.id}")
         current = await call.student.client.call(call.id)
         assert current["state"] in ("connecting", "active")
-        await waiting.cancel(asked.call["id"])

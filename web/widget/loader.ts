@@ -1,5 +1,6 @@
 import { sendQuietly } from "./report";
 import { type ClassHooks, HookedClassroom } from "./classroom";
+import { followFullScreen } from "./fullScreen";
 import { coverWhenShared } from "./guide/sharedTabs";
 import { isChild, readPlatformClaims } from "../shared/help/claims";
 import { Credentials } from "../shared/help/credentials";
@@ -9,7 +10,6 @@ import { buttonTexts } from "../shared/i18n/student/button";
 import buttonStyles from "./styles/button.css?inline";
 import { adoptStyles, applyColour } from "./styling";
 import type { ButtonStatus, PanelHandle } from "./panel";
-import { keepAboveFullScreen } from "./topLayer";
 
 const TAG = "raisehand-help";
 /** The server: this script's own, unless the attribute `server` names another. */
@@ -56,7 +56,7 @@ export class RaisehandHelp extends HTMLElement {
   #panel: Promise<PanelHandle> | null = null;
   #handle: PanelHandle | null = null;
   #stopCovering: (() => void) | null = null;
-  #stopRising: (() => void) | null = null;
+  #stopFollowing: (() => void) | null = null;
   #status: ButtonStatus = { text: "", tone: "idle", unread: 0, hidden: false };
 
   constructor() {
@@ -80,11 +80,10 @@ export class RaisehandHelp extends HTMLElement {
 
   connectedCallback(): void {
     for (const name of ["token", "getToken", "hooks", "context"] as const) this.#upgrade(name);
-    this.#readToken();
     this.#apply();
     this.#stopCovering ??= coverWhenShared();
     // A button that stands in the page's own text stays there.
-    this.#stopRising ??= keepAboveFullScreen(this.#button, () => this.getAttribute("position") !== "inline");
+    this.#stopFollowing ??= followFullScreen(this, () => this.getAttribute("position") !== "inline");
     if (remembersCall(storage())) void this.#load();
   }
 
@@ -94,8 +93,8 @@ export class RaisehandHelp extends HTMLElement {
       if (this.isConnected) return;
       this.#stopCovering?.();
       this.#stopCovering = null;
-      this.#stopRising?.();
-      this.#stopRising = null;
+      this.#stopFollowing?.();
+      this.#stopFollowing = null;
       this.#handle?.destroy();
       this.#handle = null;
       this.#panel = null;

@@ -20,7 +20,6 @@ import guideStyles from "./guide/mirror.css?inline";
 import callStyles from "./styles/call.css?inline";
 import panelStyles from "./styles/panel.css?inline";
 import { adoptStyles } from "./styling";
-import { keepAboveFullScreen } from "./topLayer";
 
 /** What the button shows while the panel is not open. */
 export interface ButtonStatus {
@@ -71,7 +70,6 @@ export async function mountPanel(options: PanelOptions): Promise<PanelHandle> {
   const place = document.createElement("div");
   place.className = options.page ? "whole-page" : "place";
   options.root.append(place);
-  const stopRising = options.page ? () => undefined : keepAboveFullScreen(place);
 
   let locale = options.locale();
   let catalogue: Catalogue<Keys> = await loadCatalogue(locale);
@@ -225,7 +223,6 @@ export async function mountPanel(options: PanelOptions): Promise<PanelHandle> {
       window.removeEventListener("offline", onOffline);
       controller.close();
       render(null, place);
-      stopRising();
       place.remove();
     },
   };

@@ -5,6 +5,7 @@ import {
   RoomEvent,
   setLogLevel,
   Track,
+  TrackEvent,
   type TrackPublication,
 } from "livekit-client";
 import type { CallSnapshot } from "../call/model";
@@ -136,6 +137,7 @@ export class HelpMedia {
     const publication: TrackPublication | undefined = this.session.room.localParticipant.getTrackPublication(
       Track.Source.Microphone,
     );
+    publication?.track?.off(TrackEvent.Restarted, this.#onRestarted).on(TrackEvent.Restarted, this.#onRestarted);
     const track = publication?.track?.mediaStreamTrack ?? null;
     if (track === this.#watched) return;
     for (const name of ["mute", "unmute", "ended"] as const) {
@@ -143,6 +145,12 @@ export class HelpMedia {
       track?.addEventListener(name, this.#onTrack);
     }
     this.#watched = track;
+  };
+
+  /** The SDK opens a lost microphone anew by itself, where the system lets it. */
+  readonly #onRestarted = (): void => {
+    this.#watchMicrophone();
+    this.#onTrack();
   };
 
   readonly #onTrack = (): void => {
@@ -167,9 +175,7 @@ export class HelpMedia {
         if (problem === null) this.options.onInterrupted(false);
         return problem;
       }
-      await publication.audioTrack?.restartTrack();
-      this.#watchMicrophone();
-      this.options.onInterrupted(false);
+      await track.restartTrack();
       return null;
     } catch (error) {
       return problemOfDevice("microphone", error);

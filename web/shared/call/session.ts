@@ -35,9 +35,14 @@ export interface JoinRequest {
   /** Asked for afresh at every join, because tokens expire. */
   readonly token: () => Promise<JoinToken>;
   /** Gives up running tracks, once connected, to be published; what is missing is opened when wanted. */
-  readonly tracks: () => PreviewTracks;
+  readonly tracks: () => PreviewTracks | Promise<PreviewTracks>;
   readonly microphone: boolean;
   readonly camera: boolean;
+}
+
+export interface DeviceWishes {
+  readonly microphone?: boolean;
+  readonly camera?: boolean;
 }
 
 type Running = LocalAudioTrack | LocalVideoTrack | null;
@@ -74,6 +79,7 @@ export class CallSession implements Call {
   readonly #layers = new LayerChoices();
   /** Sources between a click and the answer of browser, device or server. */
   readonly #waiting = new Set<Source>();
+  #wishes: DeviceWishes = {};
   #refreshQueued = false;
   #noticeCount = 0;
 
@@ -142,8 +148,8 @@ export class CallSession implements Call {
     this.#poller.start();
     this.#refresh();
     void this.#listDevices();
-    const tracks = request.tracks();
-    if (this.state.get().canPublish) {
+    const tracks = await request.tracks();
+    if (this.state.get().canPublish && !this.#hasEnded()) {
       await Promise.all([
         this.#publishFirst("microphone", tracks.audio, request.microphone),
         this.#publishFirst("camera", tracks.video, request.camera),
@@ -154,7 +160,13 @@ export class CallSession implements Call {
     }
   }
 
+  /** What was switched by hand in this session. */
+  get wishes(): DeviceWishes {
+    return this.#wishes;
+  }
+
   async setMicrophone(on: boolean): Promise<void> {
+    this.#wishes = { ...this.#wishes, microphone: on };
     await this.#guard("microphone", async () => {
       if (on) requireDevices();
       await this.room.localParticipant.setMicrophoneEnabled(on);
@@ -162,6 +174,7 @@ export class CallSession implements Call {
   }
 
   async setCamera(on: boolean): Promise<void> {
+    this.#wishes = { ...this.#wishes, camera: on };
     await this.#guard("camera", async () => {
       if (on) requireDevices();
       await this.room.localParticipant.setCameraEnabled(on);

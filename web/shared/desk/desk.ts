@@ -393,8 +393,10 @@ export class StaffDesk {
       room.leave();
     }
     for (const id of wanted) {
-      if (this.rooms.has(id)) continue;
       const engagement = next.calls.find((each) => each.id === id)?.engagement;
+      const before = this.state.get().calls.find((each) => each.id === id)?.engagement;
+      if (before?.role === "supervisor" && engagement?.role === "primary") this.rooms.get(id)?.speak();
+      if (this.rooms.has(id)) continue;
       const video = engagement?.kind === "video";
       const room = new CallRoom(id, {
         api: this.api,

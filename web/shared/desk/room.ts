@@ -1,6 +1,7 @@
 import { type ApiClient, ApiError, type Schemas, unwrap } from "../api/client";
 import type { ProblemKind } from "../call/problem";
-import { CallSession } from "../call/session";
+import { CallSession, type DeviceWishes } from "../call/session";
+import { DevicesAhead } from "../media/ahead";
 import { Store } from "../store";
 
 export type Media = Schemas["MediaAnswer"];
@@ -45,6 +46,8 @@ export class CallRoom {
   #tries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
+  /** What the person switched on and off: it holds when the connection has to be made anew. */
+  #chosen: DeviceWishes = {};
 
   constructor(
     readonly call: string,
@@ -65,40 +68,38 @@ export class CallRoom {
       dynacast: true,
     });
     this.state.set({ is: "joining", session });
+    const quiet = this.options.quiet?.() ?? false;
+    const wanted = {
+      microphone: this.#chosen.microphone ?? !quiet,
+      camera: this.#chosen.camera ?? (this.options.camera() && !quiet),
+    };
+    const ahead = new DevicesAhead(wanted, this.options.devices());
     const ended = session.state.subscribe(() => {
-      const { phase, problem, canPublish, microphone } = session.state.get();
-      if (this.state.get().session !== session) return;
-      if (phase === "connected" || phase === "reconnecting") {
+      const snapshot = session.state.get();
+      if (snapshot.phase === "ended") {
+        ended();
+        ahead.close();
+        this.#chosen = { ...this.#chosen, ...session.wishes };
+        if (this.state.get().session === session) this.#lost(snapshot.problem);
+      } else if (this.state.get().session === session && snapshot.phase !== "connecting") {
         this.#tries = 0;
         this.#become("in", session);
-        // A supervisor who listened and now speaks gets the right to publish while in the room.
-        if (phase === "connected" && canPublish && !this.#spoke && microphone === "off") {
-          this.#spoke = true;
-          void session.setMicrophone(true);
-        }
-        return;
       }
-      if (phase !== "ended") return;
-      ended();
-      this.#lost(problem);
     });
-    this.#spoke = false;
     void session.join({
       token: async () => {
         const given = media ?? (await this.#token());
         return { url: this.options.signalUrl, token: given.token };
       },
-      tracks: () => {
-        // `join` publishes itself where it may; what comes later is ours.
-        if (session.state.get().canPublish) this.#spoke = true;
-        return { audio: null, video: null };
-      },
-      microphone: !(this.options.quiet?.() ?? false),
-      camera: this.options.camera() && !(this.options.quiet?.() ?? false),
+      tracks: () => ahead.take(),
+      ...wanted,
     });
   }
 
-  #spoke = false;
+  /** Opens the microphone of somebody who entered quietly. */
+  speak(): void {
+    void this.state.get().session?.setMicrophone(true);
+  }
 
   leave(): void {
     this.#ended = true;

@@ -202,7 +202,8 @@ export function requireDevices(): void {
   if (mediaDevices() === undefined) throw new ProblemError("insecurePage");
 }
 
-function withDevice(deviceId: string | undefined): { deviceId?: { ideal: string } } {
+/** Capture options for a device of one's choice; without one the browser's default. */
+export function withDevice(deviceId: string | undefined): { deviceId?: { ideal: string } } {
   return deviceId === undefined ? {} : { deviceId: { ideal: deviceId } };
 }
 

@@ -90,6 +90,47 @@ async def test_the_students_pages(browser: Browser, server: ServerProcess, schem
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.usefixtures("empty_desk")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_guests_and_the_guardians_pages(
+    browser: Browser, server: ServerProcess, scheme: Any
+) -> None:
+    context = await browser.new_context(
+        viewport={"width": 390, "height": 844},
+        locale="zh-CN",
+        color_scheme=scheme,
+        permissions=["camera", "microphone"],
+    )
+    faults: list[str] = []
+    page = await context.new_page()
+    async with talked_call(server, student=f"axe-{next(_numbers)}", agent="chen") as call:
+        guest = {"identity": "dad", "name": "爸爸", "adult": True}
+        invited = await call.agent.client.drop_in(call.id, guest=guest)
+        await page.goto(f"{server.http_url}/help/{invited.link.partition('/help/')[2]}")
+        await page.locator("[data-page=guest-invited]").wait_for(timeout=SLOW_MS)
+        await look(page, "invited", faults)
+        await page.locator("[data-action=join]").click()
+        await page.locator("[data-card=consent]").wait_for(timeout=SLOW_MS)
+        await look(page, "guest", faults)
+        await page.locator("[data-control=hang-up]").click()
+        await look(page, "hanging up", faults)
+        await page.locator("[data-action=hang-up-yes]").click()
+        await page.locator("[data-page=guest-left]").wait_for(timeout=SLOW_MS)
+        await look(page, "left", faults)
+
+        body = {"participant": call.student.identity, "guardian": "妈妈"}
+        answer = await call.student.client.post(f"/calls/{call.id}/consent/link", body)
+        await page.goto("about:blank")
+        await page.goto(f"{server.http_url}/help/{answer['link'].partition('/help/')[2]}")
+        await page.locator("[data-page=guardian][data-decision=open]").wait_for(timeout=SLOW_MS)
+        await look(page, "guardian", faults)
+        await page.locator("[data-action=agree]").click()
+        await page.locator("[data-page=guardian][data-decision=granted]").wait_for(timeout=SLOW_MS)
+        await look(page, "agreed", faults)
+    await context.close()
+    assert not faults, "\n".join(faults)
+
+
 @pytest.mark.parametrize(("scheme", "agent"), [("light", "sun"), ("dark", "li")])
 async def test_the_staffs_pages(browser: Browser, server: ServerProcess, scheme: str, agent: str) -> None:
     context = await browser.new_context(locale="zh-CN", color_scheme=scheme)  # type: ignore[arg-type]

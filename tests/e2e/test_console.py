@@ -16,6 +16,7 @@ from loadtest.desk_client import SAMPLE_PASSWORD
 from loadtest.server import ServerProcess
 from loadtest.waiting import wait_until
 from tests.e2e.desk import SLOW_MS
+from tests.e2e.hostile import HOSTILE
 from tests.e2e.stage import Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -23,54 +24,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 RELOAD_S = 3.0  # from the reload to the student's picture; TARGETS
 CONTACTS = 3000
 FRAME_CPU_MS = 40  # of the page's thread for one step of scrolling, on a slow machine; all rows take seconds
-
-HOSTILE = [
-    wrapper.format(code)
-    for code in ("window.__ran=1", "window['__ran']=1", "top.__ran=1", "alert(1)", "document.title='ran'")
-    for wrapper in (
-        "<script>{}</script>",
-        "<img src=x onerror={}>",
-        "<svg onload={}>",
-        '"><img src=x onerror={}>',
-        "'><svg/onload={}>",
-        "javascript:{}",
-        "<a href=javascript:{}>x</a>",
-        "<iframe srcdoc='<script>parent.{}</script>'>",
-        "<body onload={}>",
-        "</textarea><script>{}</script>",
-        "</title><script>{}</script>",
-        "<details open ontoggle={}>",
-        "<video><source onerror={}>",
-        "<style>@import 'javascript:{}'</style>",
-        "{{{{constructor.constructor('{}')()}}}}",
-        "${{{}}}",
-        "<math><mi xlink:href='javascript:{}'>",
-        "<input autofocus onfocus={}>",
-        "<marquee onstart={}>",
-        "<object data='javascript:{}'>",
-        "<base href='javascript:{}//'>",
-        "<meta http-equiv=refresh content='0;url=javascript:{}'>",
-        "&lt;script&gt;{}&lt;/script&gt;",
-        "\u202e<script>{}</script>\u0000",
-        "`-{}-`",
-        "';{};//",
-        '";{};//',
-        "<!--<script>{}-->",
-        "<x onclick={}>x</x>",
-        "<form><button formaction=javascript:{}>x",
-        "<template><script>{}</script></template>",
-        "<link rel=stylesheet href='data:text/css,x{{behavior:{}}}'>",
-        "data:text/html,<script>{}</script>",
-        "<embed src='javascript:{}'>",
-        "<select autofocus onfocus={}>",
-        "<keygen autofocus onfocus={}>",
-        "<p style='background:url(javascript:{})'>",
-        "%3Cscript%3E{}%3C/script%3E",
-        "\\u003cscript\\u003e{}\\u003c/script\\u003e",
-        "<scr<script>ipt>{}</scr</script>ipt>",
-    )
-]
-"""200 strings that would run something in a page that takes text for markup."""
 
 
 async def test_a_call_from_the_ring_to_the_summary(stage: Stage) -> None:

@@ -272,12 +272,26 @@ async def test_a_guest_comes_by_link(student: Student, agent: Agent) -> None:
     await expect(guest.locator("[data-person=chen]")).to_be_visible(timeout=SLOW_MS)
     await expect(page.locator("[data-person=dad]")).to_be_visible(timeout=SLOW_MS)
     await agent.person.bot.wait_for_sound("dad", timeout_s=15)
+    await guest.locator("[data-card=consent] [data-action=agree]").click()
+    await expect(guest.locator("[data-card=consent]")).to_have_count(0)
     await guest.reload()
     await expect(guest.locator("[data-person=chen]")).to_be_visible(timeout=SLOW_MS)
+    await expect(guest.locator("[data-card=consent]")).to_have_count(0)
+    consents = (await agent.person.client.call(joined.call["id"]))["consents"]
+    assert [(each["participant"], each["decision"], each["by"]) for each in consents] == [
+        ("dad", "granted", "self")
+    ]
     await guest.locator("[data-control=hang-up]").click()
     await guest.locator("[data-action=hang-up-yes]").click()
     await expect(shown(guest, "guest-left")).to_be_visible()
     await expect(page.locator("[data-person=dad]")).to_have_count(0, timeout=SLOW_MS)
+    child = await agent.person.client.drop_in(joined.call["id"], guest={"identity": "sister", "name": "妹妹"})
+    guest = await student("/help/" + child.link.partition("/help/")[2])
+    await guest.locator("[data-action=listen]").click()
+    await expect(guest.locator("[data-person=chen]")).to_be_visible(timeout=SLOW_MS)
+    await guest.locator("[data-control=more]").click()
+    await expect(shown(guest, "more")).to_be_visible()
+    await expect(guest.locator("[data-card=consent], .consent-state")).to_have_count(0)  # nobody may say yes
     await hang_up(page)
 
 

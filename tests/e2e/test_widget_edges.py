@@ -27,7 +27,7 @@ __all__ = ["agent", "http", "student"]
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PHONE_RINGS = """
-    // Keeps what was opened, and lets the test take it away as a phone call does: nothing can be opened meanwhile.
+    // Keeps what was opened, and takes it away as a phone call does: nothing can be opened meanwhile.
     window.opened = [];
     window.ringing = false;
     const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);

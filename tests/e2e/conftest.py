@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from loadtest.proxy import TcpProxy
 from loadtest.server import ServerProcess, access_token
@@ -37,6 +37,8 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 _rooms = itertools.count(1)
+
+expect.set_options(timeout=15_000)  # a busy machine may need more than Playwright's five seconds
 
 
 def _quick_end(**more: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from loadtest.server import ServerProcess
 from loadtest.tokens import platform_token
 from tests.e2e.conftest import ROOT
 from tests.e2e.desk import SLOW_MS, console, talked_call
+from tests.e2e.stage import Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -131,6 +132,7 @@ async def test_the_guests_and_the_guardians_pages(
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.usefixtures("empty_desk")
 @pytest.mark.parametrize(("scheme", "agent"), [("light", "sun"), ("dark", "li")])
 async def test_the_staffs_pages(browser: Browser, server: ServerProcess, scheme: str, agent: str) -> None:
     context = await browser.new_context(locale="zh-CN", color_scheme=scheme)  # type: ignore[arg-type]
@@ -162,9 +164,6 @@ async def test_the_staffs_pages(browser: Browser, server: ServerProcess, scheme:
             await asker.end(opened.id)
             await expect(shown.page.locator("[data-wrapup]")).to_be_visible(timeout=SLOW_MS)
             await look(shown.page, "summary", faults)
-            zhou = await DeskClient.login(server.http_url, "zhou", http)
-            await zhou.wrap_up(opened.id, codes=["other"], resolved=True)
-            await zhou.set_state("offline")
 
     async with (
         talked_call(server, student=f"axe-{next(_numbers)}", agent=agent) as call,
@@ -181,4 +180,33 @@ async def test_the_staffs_pages(browser: Browser, server: ServerProcess, scheme:
             await shown.page.locator(f"a[href='#/admin/{part}']").click(timeout=SLOW_MS)
             await shown.page.locator(".rh-admin-page h1, .rh-admin-page h2").first.wait_for(timeout=SLOW_MS)
             await look(shown.page, f"settings, {part}", faults)
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_agents_page_in_a_video_call(stage: Stage, scheme: str) -> None:
+    faults: list[str] = []
+    zhou = await stage.console("zhou", scheme=scheme)
+    student = stage.student("小红", level="vip", age=12)
+    await stage.call(student, wanted_agent="zhou")
+    await zhou.answer()
+    await student.appear()
+    await student.show_screen()
+    await zhou.sees("screen")
+    await zhou.page.locator("[data-guide=pen]").click()
+    await look(zhou.page, "call", faults)
+    for tab in ("线路", "记录", "往来"):
+        await zhou.page.get_by_role("tab", name=tab).click()
+        await look(zhou.page, tab, faults)
+    for key, what in (("t", "transfer"), ("i", "invite"), ("r", "hand"), ("?", "keys")):
+        await zhou.page.locator(".rh-call-header").click()
+        await zhou.page.keyboard.press(key)
+        dialog = zhou.page.get_by_role("dialog")
+        await expect(dialog).to_be_visible()
+        await look(zhou.page, what, faults)
+        await zhou.page.keyboard.press("Escape")
+        await expect(dialog).to_have_count(0)
+    await zhou.page.keyboard.press("h")
+    await expect(zhou.page.locator("[data-banner=held]")).to_be_visible()
+    await look(zhou.page, "hold", faults)
     assert not faults, "\n".join(faults)

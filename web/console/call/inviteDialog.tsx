@@ -13,7 +13,7 @@ const NOTE_CHARACTERS = 2000;
 export function InviteDialog({ call, open, onClose }: { call: Call; open: boolean; onClose: () => void }) {
   const { t } = useAmbience();
   return (
-    <Modal open={open} onCancel={onClose} title={t("invite.title")} footer={null} destroyOnHidden width={520}>
+    <Modal open={open} onCancel={onClose} title={t("invite.title")} footer={null} destroyOnHidden centered width={520}>
       <Content call={call} onClose={onClose} />
     </Modal>
   );

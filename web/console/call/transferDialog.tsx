@@ -12,7 +12,7 @@ const NOTE_CHARACTERS = 2000;
 export function TransferDialog({ call, open, onClose }: { call: Call; open: boolean; onClose: () => void }) {
   const { t } = useAmbience();
   return (
-    <Modal open={open} onCancel={onClose} title={t("transfer.title")} footer={null} destroyOnHidden width={540}>
+    <Modal open={open} onCancel={onClose} title={t("transfer.title")} footer={null} destroyOnHidden centered width={540}>
       <Content call={call} onClose={onClose} />
     </Modal>
   );

@@ -123,7 +123,7 @@ function OfferCard({ ringing }: { ringing: Ringing }) {
               ? "\u00a0"
               : [student.grade, classOf(call), student.age === null ? "" : t("offer.age", { n: student.age })]
                   .filter((each) => each !== "")
-                  .join(" · ")}
+                  .join("\u00a0· ")}
           </p>
         </div>
         <p className="rh-offer-left" aria-hidden="true">

@@ -46,6 +46,9 @@ export class StaffDesk {
   readonly #gave = new Map<string, Media>();
   #gathering: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
+  /** Questions for the queues, counted, and the latest of them whose answer is shown. */
+  #queuesAsked = 0;
+  #queuesKnown = 0;
   #listening: ReturnType<typeof setTimeout> | undefined;
   #stream: EventStream | null = null;
   #ended = false;
@@ -192,8 +195,12 @@ export class StaffDesk {
     await this.#read();
   }
 
+  /** How many wait in each queue. An answer that a later one has overtaken is dropped. */
   async refreshQueues(): Promise<void> {
+    const asked = ++this.#queuesAsked;
     const { items } = await unwrap(this.api.GET("/v1/queues"));
+    if (asked < this.#queuesKnown) return;
+    this.#queuesKnown = asked;
     const before = new Map(this.state.get().queues.map((queue) => [queue.id, queue]));
     this.#become({
       ...this.state.get(),
@@ -220,19 +227,10 @@ export class StaffDesk {
   async #read(): Promise<void> {
     clearTimeout(this.#again);
     try {
-      const [agents, queues] = await Promise.all([
-        this.works ? this.#readMe() : null,
-        unwrap(this.api.GET("/v1/queues")),
-        this.#readAgents(),
-      ]);
+      const [agents] = await Promise.all([this.works ? this.#readMe() : null, this.refreshQueues(), this.#readAgents()]);
       if (this.#ended) return;
       if (agents !== null) this.#take(agents);
-      const before = new Map(this.state.get().queues.map((queue) => [queue.id, queue.calls ?? null]));
-      this.#become({
-        ...this.state.get(),
-        loaded: true,
-        queues: queues.items.map((queue) => ({ ...queue, calls: before.get(queue.id) ?? null })),
-      });
+      this.#become({ ...this.state.get(), loaded: true });
       for (const mine of this.state.get().calls) this.#stale.add(mine.id);
       this.#gather();
       await this.#readOffers();

@@ -165,8 +165,6 @@ export const en: Catalogue<typeof zhCN> = {
 
   "time.seconds": "{n} s",
   "time.minutes": "{n} min",
-  "time.hours": "{n} h",
-  "time.justNow": "just now",
   "time.today": "today {time}",
   "time.yesterday": "yesterday {time}",
 };

@@ -163,8 +163,6 @@ export const zhCN = {
 
   "time.seconds": "{n} 秒",
   "time.minutes": "{n} 分钟",
-  "time.hours": "{n} 小时",
-  "time.justNow": "刚刚",
   "time.today": "今天 {time}",
   "time.yesterday": "昨天 {time}",
 } as const;

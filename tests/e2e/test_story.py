@@ -21,7 +21,7 @@ from loadtest.server import ServerProcess
 from loadtest.tokens import platform_token
 from tests.e2e.conftest import ARTIFACTS
 from tests.e2e.desk import SLOW_MS, Console, new_identity
-from tests.e2e.test_help import PHONE
+from tests.e2e.students import PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

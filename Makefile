@@ -10,12 +10,13 @@ CHECKED := mediaserver signalling loadtest scripts tests
 # Seconds for each fuzz target; `make test` fuzzes briefly, `make fuzz` for a minute, `make test-long` for ten.
 FUZZ_SECONDS ?= 60
 ARGS ?=
-# Most tests wait more than they compute, so three run at a time, file by file. Browsers compute: one after the other.
-# Those that measure how the server bears something run alone, too.
+# Most tests wait more than they compute, so three run at a time, file by file; browsers compute more, so two.
+# Those that break something and measure how the server bears it run after all others.
 PARALLEL ?= -n 3 --dist loadfile
-BROWSERS ?=
+BROWSERS ?= -n 2 --dist loadfile
+BREAKING ?= -n 2 --dist loadfile
 SHOWN := tests/e2e tests/packaging
-ALONE := tests/integration/faults tests/integration/kills
+BROKEN := tests/integration/faults tests/integration/kills
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast test-long lint format types bench fuzz web wheel screenshots clean
@@ -34,9 +35,9 @@ demo: ## play the story of one call with real clients, without a screen, and pri
 test: ## run the whole suite, a browser included
 	@$(SETUP) test npm web chromium espeak postgres
 	@cd web && PATH="$$(sh ../scripts/setup.sh node-path):$$PATH" npm run --silent test
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-1} $(PYTEST) -m "not long" --durations=15 $(PARALLEL) $(SHOWN:%=--ignore=%) $(ALONE:%=--ignore=%) $(ARGS)
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-1} $(PYTEST) -m "not long" --durations=15 $(PARALLEL) $(SHOWN:%=--ignore=%) $(BROKEN:%=--ignore=%) $(ARGS)
 	$(PYTEST) -m "not long" --durations=15 $(BROWSERS) $(SHOWN) $(ARGS)
-	$(PYTEST) -m "not long" --durations=15 $(ALONE) $(ARGS)
+	$(PYTEST) -m "not long" --durations=15 $(BREAKING) $(BROKEN) $(ARGS)
 
 test-fast: ## run the suite without a browser and without the slow tests
 	@$(SETUP) test postgres

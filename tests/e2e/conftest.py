@@ -24,6 +24,7 @@ ARTIFACTS = ROOT / "test-out"
 
 CHROMIUM_ARGUMENTS = [
     "--headless",
+    "--force-prefers-reduced-motion",  # what moves for its own sake costs the machine's time
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -31,7 +32,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream",
+    "--use-fake-device-for-media-stream=fps=10",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
 ]

@@ -15,7 +15,7 @@ from tests.e2e.conftest import OpenPage
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 MAX_GAP_MS = (
-    1500  # of a 20 fps picture while tests keep the machine busy; rebuilding a connection takes longer
+    1500  # of a 10 fps picture while tests keep the machine busy; rebuilding a connection takes longer
 )
 
 MODES = pytest.mark.parametrize("single", [True, False], ids=["single", "dual"])

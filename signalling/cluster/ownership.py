@@ -5,7 +5,8 @@ The lease store is the truth. The index in Redis, and what this node remembers, 
 A node that cannot renew because the store is away keeps its rooms: nobody else can take them either. When the
 store is back, a node lets one lease's time pass before it takes over what looks expired, for the owner was
 without the store just as we were. A node that was itself asleep (stopped, swapped out) finds its leases past
-their time by its own clock, and asks before it serves anybody.
+their time by its own clock, and asks before it serves anybody: that the store did not answer in that time
+says nothing about the store, and others may have reached it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ UNUSED_S = 10.0
 """Seconds for which a claimed room may have nobody before its lease is given back."""
 STORE_TIMEOUT_S = 1.0
 """Seconds that one question to the store may take."""
+SLEPT_S = 0.5
+"""Seconds by which a question outlasts its time when it was this process that stood still."""
 REMEMBERED_ROOMS = 10_000
 """Rooms of other nodes whose owner is remembered for the time when neither Redis nor the store answers."""
 
@@ -125,6 +128,8 @@ class RoomOwnership:
         self._task: asyncio.Task[None] | None = None
         self._indexed_at = clock()
         self._away_since: float | None = None
+        self._unanswered_at = 0.0
+        """When the first question was asked that the store did not answer, while it is away."""
         self._patient_until = 0.0
         self.claims = 0
         """Rooms that this node took."""
@@ -162,9 +167,13 @@ class RoomOwnership:
     def owns(self, room: str) -> Lease | None:
         """The lease if this node owns the room for sure, by its own clock; without asking anybody."""
         held = self._held.get(room)
-        if held is None or (self._clock() >= held.sure_until and not self.store_away):
+        if held is None or not (self._clock() < held.sure_until or self._is_kept(held)):
             return None
         return held.lease
+
+    def _is_kept(self, held: _Held) -> bool:
+        """Whether the store went away while the lease was ours: then nobody else can have taken it."""
+        return self.store_away and self._unanswered_at < held.sure_until
 
     async def confirm(self, room: str) -> Lease | None:
         """The lease if this node still owns the room; asks the store when our clock cannot tell."""
@@ -295,12 +304,15 @@ class RoomOwnership:
 
     async def _ask(self, question: Awaitable[T]) -> T:
         """Bounded in time; notes when the store goes and comes."""
+        asked_at = self._clock()
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 answer = await question
         except (LeasesAwayError, TimeoutError) as error:
-            if self._away_since is None:
+            slept = self._clock() - asked_at > STORE_TIMEOUT_S + SLEPT_S
+            if self._away_since is None and not slept:
                 self._away_since = self._clock()
+                self._unanswered_at = asked_at
                 _log.warning("the lease store is away; rooms stay where they are", reason=str(error))
             raise LeasesAwayError(str(error) or "no answer in time") from None
         if self._away_since is not None:

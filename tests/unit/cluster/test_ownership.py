@@ -47,10 +47,14 @@ class World:
 class FallibleLeases(MemoryLeases):
     def __init__(self, world: World) -> None:
         super().__init__(world.clock)
+        self._world = world
         self.away = False
+        self.asleep_s = 0.0
+        """How long the node that asks stands still, and then gives up."""
 
     def _look(self) -> None:
-        if self.away:
+        self._world.now += self.asleep_s
+        if self.away or self.asleep_s:
             raise LeasesAwayError("away")
 
     async def acquire(self, name: str, holder: str, ttl_s: float) -> Lease:
@@ -92,6 +96,27 @@ async def test_a_node_that_slept_asks_before_it_serves(world: World) -> None:
     assert world.lost == [("a", "r")]
     assert await a.find("r") == second
     assert (await a.claim("r")) == second
+
+
+@pytest.mark.parametrize("when", ["during a question", "between two"])
+async def test_who_slept_does_not_blame_the_store(world: World, when: str) -> None:
+    """After a sleep the connection looks dead, too: others reached the store all the time."""
+    a, b = world.node("a"), world.node("b")
+    world.rooms["a"].append("r")
+    await a.claim("r")
+    if when == "during a question":
+        world.store.asleep_s = TTL_S + 0.1
+        await a.turn()
+        world.store.asleep_s = 0.0
+    else:
+        world.now += TTL_S + 0.1
+        world.store.away = True
+        await a.turn()
+        world.store.away = False
+    assert (await b.claim("r")).node == "b"
+    assert a.owns("r") is None
+    assert await a.confirm("r") is None
+    assert world.lost == [("a", "r")]
 
 
 async def test_renewal_keeps_it_and_loss_is_told_once(world: World) -> None:

@@ -154,7 +154,7 @@ export class HelpController {
 
   /** The class hears nothing of a talk; who cannot be reached for long gets the class back meanwhile. */
   #followClass(state: HelpState): void {
-    const cut = state.media === "elsewhere" || state.media === "blocked" || this.room.isOut;
+    const cut = state.media === "elsewhere" || state.media === "blocked" || state.outOfReach;
     const talks = belongsInRoom(state) && state.phase !== "waiting" && !cut;
     if (talks && !this.#inClass) {
       this.#inClass = true;

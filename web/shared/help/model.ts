@@ -121,6 +121,8 @@ export interface HelpState {
   readonly microphoneInterrupted: boolean;
   readonly musicMuted: boolean;
   readonly media: MediaState;
+  /** So many tries to join again have failed that the talk does not count as going on. */
+  readonly outOfReach: boolean;
   readonly stream: StreamState;
   readonly online: boolean;
   readonly notice: Notice | null;
@@ -160,6 +162,7 @@ export const START: HelpState = {
   microphoneInterrupted: false,
   musicMuted: false,
   media: "none",
+  outOfReach: false,
   stream: "closed",
   online: true,
   notice: null,

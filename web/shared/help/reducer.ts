@@ -44,6 +44,7 @@ export type Action =
   | { readonly type: "interrupted"; readonly on: boolean }
   | { readonly type: "music"; readonly muted: boolean }
   | { readonly type: "media"; readonly media: MediaState }
+  | { readonly type: "outOfReach"; readonly on: boolean }
   | { readonly type: "stream"; readonly state: StreamState }
   | { readonly type: "online"; readonly online: boolean }
   | { readonly type: "notice"; readonly notice: Notice | null }
@@ -114,6 +115,8 @@ export function reduce(state: HelpState, action: Action): HelpState {
       return { ...state, musicMuted: action.muted };
     case "media":
       return state.media === action.media ? state : { ...state, media: action.media };
+    case "outOfReach":
+      return state.outOfReach === action.on ? state : { ...state, outOfReach: action.on };
     case "stream":
       return { ...state, stream: action.state };
     case "online":

@@ -11,8 +11,8 @@ import type { HelpState } from "./model";
 const REJOIN_MS = [300, 1000, 2000, 4000] as const;
 /** Failures in a row after which the network counts as blocking calls. */
 const BLOCKED_AFTER = 3;
-/** Failed tries to join again after which the person counts as gone from the talk, until it goes on. */
-const OUT_AFTER = 5;
+/** Failed tries to join again after which the talk does not count as going on, until one succeeds. */
+const OUT_OF_REACH_AFTER = 5;
 
 /** Being in the call's room: joins, joins again after a cut, leaves. */
 export class HelpRoom {
@@ -29,11 +29,6 @@ export class HelpRoom {
     private readonly feed: CallFeed,
   ) {}
 
-  /** Whether so many tries have failed that the talk does not count as going on. */
-  get isOut(): boolean {
-    return this.#failures > OUT_AFTER;
-  }
-
   /** A token that came with an answer; the next join uses it. */
   offer(token: Schemas["MediaAnswer"] | null): void {
     this.#token = token;
@@ -42,6 +37,7 @@ export class HelpRoom {
   /** Forgets earlier failures. */
   forgive(): void {
     this.#failures = 0;
+    this.core.dispatch({ type: "outOfReach", on: false });
   }
 
   /** The call is open in another window: take it here. */
@@ -116,6 +112,7 @@ export class HelpRoom {
       return;
     }
     core.dispatch({ type: "media", media: "reconnecting" });
+    if (this.#failures > OUT_OF_REACH_AFTER) core.dispatch({ type: "outOfReach", on: true });
     clearTimeout(this.#timer);
     const pause = REJOIN_MS[Math.min(this.#failures - 1, REJOIN_MS.length - 1)] ?? 0;
     this.#timer = setTimeout(() => void this.#rejoin(), pause);

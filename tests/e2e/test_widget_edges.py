@@ -114,7 +114,10 @@ async def test_holds_and_transfers_are_told_by_name(
     chen = agent.person.client
     await chen.hold(call)
     await expect(page.locator("[data-banner=held]")).to_contain_text("陈老师 is checking something for you.")
+    microphone = page.locator("[data-control=microphone]")
+    await expect(microphone).to_be_disabled()  # as the text says
     await chen.resume(call)
+    await expect(microphone).to_have_attribute("aria-pressed", "true")
     await expect(page.locator("[data-banner=held]")).to_have_count(0)
 
     await release(server, "lin")

@@ -233,7 +233,8 @@ function Controls({ state, room, sharing, onShare, more, onMore, onChat, onEnd }
 }) {
   const { t, controller } = useAmbience();
   const live = room?.phase === "connected" && room.canPublish;
-  const microphone = room?.microphone === "on";
+  const held = state.call?.state === "held";
+  const microphone = room?.microphone === "on" && !held;
   const camera = room?.camera === "on";
   return (
     <div class="controls" role="toolbar" aria-label={t("call.controls")}>
@@ -242,7 +243,7 @@ function Controls({ state, room, sharing, onShare, more, onMore, onChat, onEnd }
         on={microphone}
         label={t(microphone ? "call.microphoneOff" : "call.microphoneOn")}
         text={t("call.microphone")}
-        disabled={!live || room.microphone === "waiting"}
+        disabled={!live || held || room.microphone === "waiting"}
         onPress={() => void controller.devices.setMicrophone(!microphone)}
       >
         {microphone ? <MicrophoneIcon /> : <MicrophoneOffIcon />}

@@ -127,7 +127,8 @@ function Panel({ state, room, sharing, onShare, chat, ending, offset, onChat, on
   const frame = useRef<HTMLDivElement>(null);
   const head = useRef<HTMLElement>(null);
   const body = useRef<HTMLDivElement>(null);
-  const talking = state.phase === "talking" || state.phase === "connecting";
+  const outside = state.guest === "invited" || state.guest === "left";
+  const talking = (state.phase === "talking" || state.phase === "connecting") && !outside;
   const chatOnly = state.kind === "chat" && talking;
   const shown = chatOnly ? "chat" : chat && isOpen(state) && state.phase !== "summoned" ? "aside" : state.phase;
 

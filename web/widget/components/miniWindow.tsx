@@ -28,8 +28,9 @@ export function MiniWindow({ state, room, offset, onExpand, onEnd, onChat }: {
   const person = peopleOf(room)[0];
   const name = person?.name ?? agent?.name ?? "";
   const shown = name === "" ? t("call.agent") : name;
-  const microphone = room?.microphone === "on";
-  const live = room?.phase === "connected" && room.canPublish;
+  const held = state.call?.state === "held";
+  const microphone = room?.microphone === "on" && !held;
+  const live = room?.phase === "connected" && room.canPublish && !held;
   return (
     <div class="mini" ref={frame} role="region" aria-label={t("panel.label")} data-view="small">
       <div class="mini-grip" ref={grip} tabindex={0} role="group" aria-label={t("panel.move")} onDblClick={onExpand}>

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { CameraIcon, ChatIcon, MicrophoneIcon } from "../../playground/icons";
 import type { HelpState } from "../../shared/help/model";
 import { NOTE_CHARACTERS } from "../../shared/help/reducer";
@@ -27,6 +27,12 @@ export function StartPage({ state }: { state: HelpState }) {
   const [list, setList] = useState<{ choice: TopicChoice; topics: readonly Topic[] } | null>(null);
   const [details, setDetails] = useState(state.note !== "");
   const busy = state.phase === "asking";
+  const heading = useRef<HTMLHeadingElement>(null);
+  // Coming back from a list, the page is read from its heading.
+  const [returned, setReturned] = useState(false);
+  useEffect(() => {
+    if (returned) heading.current?.focus({ preventScroll: true });
+  }, [returned, list]);
 
   const choose = (choice: TopicChoice): void => {
     const found = topicsOf(topics, choice);
@@ -35,10 +41,15 @@ export function StartPage({ state }: { state: HelpState }) {
     else void controller.asking.ask(found[0]?.id ?? lastResort(choice));
   };
 
-  if (list !== null) return <TopicsPage {...list} busy={busy} onBack={() => setList(null)} />;
+  const back = (): void => {
+    setList(null);
+    setReturned(true);
+  };
+
+  if (list !== null) return <TopicsPage {...list} busy={busy} onBack={back} />;
   return (
     <div class="page start" data-page="start">
-      <h2 tabindex={-1} class="lead">
+      <h2 ref={heading} tabindex={-1} class="lead">
         {t("start.title")}
       </h2>
       <div class="topics">

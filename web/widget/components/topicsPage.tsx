@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { lastResort, type Topic, type TopicChoice } from "../../shared/help/topics";
 import type { Locale } from "../../shared/i18n";
 import type { Translate } from "../../shared/i18n/student/translate";
@@ -13,13 +14,15 @@ export function TopicsPage({ choice, topics, busy, onBack }: {
 }) {
   const { t, locale, controller } = useAmbience();
   const resort = lastResort(choice);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
     <div class="page start" data-page={choice}>
       <button type="button" class="back" data-action="back-to-start" onClick={onBack}>
         <BackIcon />
         {t("panel.back")}
       </button>
-      <h2 tabindex={-1}>{t(choice === "other" ? "start.otherTitle" : "start.whichTitle")}</h2>
+      <h2 ref={heading} tabindex={-1}>{t(choice === "other" ? "start.otherTitle" : "start.whichTitle")}</h2>
       <div class="topics small">
         {topics.map((topic) => (
           <button key={topic.id} type="button" class="topic" data-topic={topic.id} disabled={busy} onClick={() => void controller.asking.ask(topic.id)}>

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from loadtest.desk_client import Media
 from loadtest.proxy import TcpProxy
@@ -21,6 +22,8 @@ __all__ = ["agent", "http", "student"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+BUTTON_BYTES = 15_000
+PANEL_BYTES = 200_000  # with the media client and one language
 PIXEL = (  # a PNG of one pixel
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
     b"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa3\x8a\x99\x1e\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -220,10 +223,23 @@ async def school(server: ServerProcess) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
+async def weight(page: Page, http: aiohttp.ClientSession) -> int:
+    """What the page has loaded of scripts, compressed, in bytes."""
+    loaded = await page.evaluate("() => performance.getEntriesByType('resource').map((each) => each.name)")
+    total = 0
+    for address in {each for each in loaded if each.endswith(".js")}:
+        async with http.get(address) as answer:
+            total += len(gzip.compress(await answer.read()))
+    return total
+
+
 async def test_embedded_in_a_page_of_another_origin(
     student: Student, agent: Agent, school: str, http: aiohttp.ClientSession
 ) -> None:
     page = await student("/", base=school, phone=False, expected=("favicon",))
+    await expect(page.locator("raisehand-help .launcher")).to_be_visible()
+    button = await weight(page, http)
+    assert 0 < button <= BUTTON_BYTES
     await page.evaluate("""() => {
         window.told = [];
         const help = document.querySelector('raisehand-help');
@@ -239,6 +255,8 @@ async def test_embedded_in_a_page_of_another_origin(
     await expect(page.locator("[data-person=chen] video")).to_be_visible(timeout=SLOW_MS)
     seen = await agent.person.client.diagnostics(joined.call["id"])
     assert "0.12" in str(seen)
+
+    assert await weight(page, http) <= button + PANEL_BYTES
 
     # Nine years old: a guardian decides, by link.
     await page.locator("[data-action=guardian]").click()

@@ -19,6 +19,10 @@ MAX_GAP_MS = (
 )
 
 MODES = pytest.mark.parametrize("single", [True, False], ids=["single", "dual"])
+ONE_MODE = pytest.mark.parametrize(
+    "single", [pytest.param(True, id="single"), pytest.param(False, id="dual", marks=pytest.mark.long)]
+)
+"""For what does not depend on the number of connections: the other mode only in the long run."""
 
 
 @MODES
@@ -37,7 +41,7 @@ async def test_two_tabs_with_camera_and_microphone(open_page: OpenPage, single: 
         assert await page.run("who => call.loudness(who)", other) > 0.01
 
 
-@MODES
+@ONE_MODE
 async def test_screen_share(open_page: OpenPage, single: bool) -> None:
     student = await open_page("student", singlePeerConnection=single)
     agent = await open_page("agent", singlePeerConnection=single)
@@ -61,7 +65,7 @@ async def test_every_codec(open_page: OpenPage, codec: str) -> None:
     await agent.wait_for_picture("student", more=15, timeout_s=30)
 
 
-@MODES
+@ONE_MODE
 async def test_muting_and_unmuting(open_page: OpenPage, single: bool) -> None:
     student = await open_page("student", singlePeerConnection=single)
     agent = await open_page("agent", singlePeerConnection=single)
@@ -81,7 +85,7 @@ async def test_muting_and_unmuting(open_page: OpenPage, single: bool) -> None:
     await agent.wait_for_picture("student")
 
 
-@MODES
+@ONE_MODE
 async def test_simulcast_layers_are_switched_by_wish(open_page: OpenPage, single: bool) -> None:
     student = await open_page("student", simulcast=True, singlePeerConnection=single)
     agent = await open_page("agent", singlePeerConnection=single)
@@ -149,7 +153,7 @@ async def test_media_usually_goes_over_udp_with_gcm(open_page: OpenPage, server:
     assert path["srtp"].endswith("AEAD_AES_128_GCM")
 
 
-@MODES
+@ONE_MODE
 async def test_a_late_joiner_sees_and_hears_all(open_page: OpenPage, single: bool) -> None:
     student = await open_page("student", singlePeerConnection=single)
     agent = await open_page("agent", singlePeerConnection=single)
@@ -191,7 +195,7 @@ async def test_six_participants(open_page: OpenPage) -> None:
     await pages["p1"].wait_for_picture("p2", more=3)
 
 
-@MODES
+@ONE_MODE
 async def test_data_rpc_and_text(open_page: OpenPage, single: bool) -> None:
     student = await open_page("student", singlePeerConnection=single)
     agent = await open_page("agent", singlePeerConnection=single)

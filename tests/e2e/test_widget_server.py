@@ -153,6 +153,7 @@ async def test_hostile_words_run_nothing(
 
     page = await student(help_path())
     await page.locator("[data-topic=other]").click()
+    await expect(page.locator("[data-topic=t99]")).to_have_count(1, timeout=SLOW_MS)  # the list has come
     assert await page.locator(".topics.small .topic").all_text_contents() == clean[:100]
     await nothing_ran(page)
     await page.locator("[data-topic=t41]").click()

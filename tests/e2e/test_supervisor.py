@@ -32,6 +32,7 @@ async def test_one_click_into_a_call(browser: Browser, server: ServerProcess) ->
         console(browser, server, "qian", path="/supervisor") as shown,
     ):
         page = shown.page
+        await expect(page.get_by_text("Nobody is waiting.")).to_be_visible(timeout=SLOW_MS)
         waiting = DeskClient.student(server.http_url, new_identity("floor"), http, name="小红")
         asked = await waiting.ask(kind="chat", topic="homework", severity="general")
         row = page.locator(f"[data-call='{call.id}']")

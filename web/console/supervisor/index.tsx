@@ -1,5 +1,6 @@
 import { Alert, Button, Skeleton } from "antd";
 import { useEffect, useMemo, useState } from "react";
+import type { StaffDesk } from "../../shared/desk/desk";
 import { formatDuration } from "../../shared/format";
 import { Floor } from "../../shared/supervision/floor";
 import { useAmbience, useSelected, useSession, useStore } from "../context";
@@ -13,7 +14,7 @@ import { QueuesPart } from "./queues";
 import "./supervisor.css";
 import { useJoining } from "./useJoining";
 
-/** How often the waiting lists are read at most, milliseconds. */
+/** Changes that come in a burst are followed by one reading of who waits, after this pause in milliseconds. */
 const WAITING_MS = 400;
 
 /** The floor: who waits, who works, which calls go on; and one click into any of them. */
@@ -24,22 +25,21 @@ export default function SupervisorPage() {
   const [chosen, choose] = useState<string | null>(null);
   useEffect(() => {
     floor.start();
-    const waiting = { timer: undefined as ReturnType<typeof setTimeout> | undefined };
-    const readWaiting = (): void => {
-      waiting.timer = undefined;
-      for (const queue of desk.state.get().queues) {
-        // Told again by the next event; until then the list is a little old.
-        if (queue.waiting > 0 || (queue.calls ?? []).length > 0) void desk.refreshQueue(queue.id).catch(() => undefined);
-      }
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = (): void => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void readWaiting(desk).catch(() => undefined); // The next event reads again; until then the list is a little old.
+      }, WAITING_MS);
     };
     const stop = desk.onEvent((event) => {
       floor.onEvent(event);
-      if (event.type !== "message.created") waiting.timer ??= setTimeout(readWaiting, WAITING_MS);
+      if (event.type !== "message.created") soon();
     });
-    void desk.refreshQueues().then(readWaiting, () => undefined);
+    soon();
     return () => {
       stop();
-      clearTimeout(waiting.timer);
+      clearTimeout(timer);
       floor.close();
     };
   }, [floor, desk]);
@@ -70,6 +70,13 @@ export default function SupervisorPage() {
       {chosen === null ? null : <CallPanel key={chosen} id={chosen} floor={floor} joining={joining} onClose={() => choose(null)} />}
     </div>
   );
+}
+
+/** How many wait in each queue, and who, wherever somebody waits or has waited. */
+async function readWaiting(desk: StaffDesk): Promise<void> {
+  await desk.refreshQueues();
+  const queues = desk.state.get().queues.filter((queue) => queue.waiting > 0 || (queue.calls ?? []).length > 0);
+  await Promise.all(queues.map((queue) => desk.refreshQueue(queue.id)));
 }
 
 function Summary({ floor }: { floor: Floor }) {

@@ -15,7 +15,7 @@ from loadtest.desk_client import DeskClient
 from loadtest.server import ServerProcess
 from signalling.api.identity import mint_platform_token
 from tests.e2e.conftest import ARTIFACTS
-from tests.e2e.desk import console
+from tests.e2e.desk import SLOW_MS, console
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -115,6 +115,13 @@ async def test_hours_and_topics(browser: Browser, server: ServerProcess) -> None
         student = DeskClient.student(server.http_url, "admin-1", http)
         topics = {topic["id"]: topic for topic in (await student.get("/topics"))["items"]}
         assert topics["exam"]["advice"]["en"] == "Reload the exam page."
+
+        # Agents read the names, in their own language.
+        async with console(browser, server, "chen", language="zh-CN") as agent:
+            await agent.start()
+            await student.ask(kind="voice", topic="exam", severity="general", wanted_agent="chen")
+            offer = agent.page.locator("[data-offer]")
+            await expect(offer).to_contain_text("考试", timeout=SLOW_MS)
 
 
 async def test_accounts_and_keys(browser: Browser, server: ServerProcess) -> None:

@@ -99,7 +99,9 @@ async def test_above_a_class_in_full_screen(student: Student, agent: Agent) -> N
     await page.locator("[data-control=microphone]").focus()
     await page.evaluate("() => document.exitFullscreen()")
     await page.wait_for_function("() => document.fullscreenElement === null")
-    assert await page.evaluate("() => document.querySelector('raisehand-help').parentNode === document.body")
+    await page.wait_for_function(
+        "() => document.querySelector('raisehand-help').parentNode === document.body"
+    )
     await expect(page.locator("[data-control=microphone]")).to_be_focused()
     await hang_up(page)
 

@@ -10,10 +10,10 @@ CHECKED := mediaserver signalling loadtest scripts tests
 # Seconds for each fuzz target; `make test` fuzzes briefly, `make fuzz` for a minute, `make test-long` for ten.
 FUZZ_SECONDS ?= 60
 ARGS ?=
-# Most tests wait more than they compute, so three run at a time, file by file; browsers compute more, so two.
-# Those that break something and measure how the server bears it run after all others.
+# Most tests wait more than they compute, so three run at a time, file by file. Browsers compute, and the longer a
+# call lasts the more: one after the other. Those that break something and measure how the server bears it come last.
 PARALLEL ?= -n 3 --dist loadfile
-BROWSERS ?= -n 2 --dist loadfile
+BROWSERS ?=
 BREAKING ?= -n 2 --dist loadfile
 SHOWN := tests/e2e tests/packaging
 BROKEN := tests/integration/faults tests/integration/kills

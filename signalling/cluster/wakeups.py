@@ -18,7 +18,7 @@ import structlog
 from redis import exceptions
 
 from signalling.cluster import keys
-from signalling.cluster.connection import CALL_TIMEOUT_S, RedisConnection, bounded
+from signalling.cluster.connection import CALL_TIMEOUT_S, Health, RedisConnection, bounded
 from signalling.cluster.errors import RedisAwayError
 
 POLL_S = 3.0
@@ -100,9 +100,14 @@ class Wakeups:
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._subscribed: frozenset[str] = frozenset()
-        self.reaching = False
-        """Whether wake-ups of other nodes arrive, as far as we know."""
+        self._listening = False
         self.counters = WakeupCounters()
+        redis.on_change(self._on_redis)
+
+    @property
+    def reaching(self) -> bool:
+        """Whether wake-ups of other nodes arrive, as far as we know."""
+        return self._listening and self._redis.health.up
 
     def start(self) -> None:
         """Subscribe from now on."""
@@ -114,7 +119,7 @@ class Wakeups:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        self.reaching = False
+        self._listening = False
 
     @contextlib.contextmanager
     def listen(self, topic: str, *, poll_s: float = POLL_S) -> Iterator[Listener]:
@@ -143,6 +148,12 @@ class Wakeups:
 
     # Within --------------------------------------------------------------------------------------
 
+    def _on_redis(self, health: Health) -> None:
+        """Redis is away: nobody goes on waiting in the belief of being woken."""
+        if not health.up:
+            for topic in list(self._listeners):
+                self._wake_here(topic)
+
     def _wake_here(self, topic: str) -> None:
         for listener in self._listeners.get(topic, ()):
             listener.wake()
@@ -156,7 +167,7 @@ class Wakeups:
                 _log.info("the subscription ended", reason=str(error) or type(error).__name__)
             except Exception:
                 _log.exception("wake-ups failed")
-            self.reaching = False
+            self._listening = False
             await asyncio.sleep(RETRY_S)
 
     async def _subscription(self) -> None:
@@ -166,7 +177,7 @@ class Wakeups:
             self._subscribed = frozenset()
             await self._follow(pubsub)
             self.counters.subscriptions += 1
-            self.reaching = True
+            self._listening = True
             clock = asyncio.get_running_loop().time
             asked_at, heard_at = clock(), clock()
             while True:

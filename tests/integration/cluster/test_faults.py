@@ -291,6 +291,21 @@ async def test_who_begins_to_listen_looks_once_subscribed(connect: Connect) -> N
         await wakeups.stop()
 
 
+@pytest.mark.slow
+async def test_nobody_waits_on_for_a_wake_up_that_cannot_come(valkey: Valkey, connect: Connect) -> None:
+    wakeups = Wakeups(await connect())
+    wakeups.start()
+    with wakeups.listen("matcher", poll_s=60) as listener:
+        await eventually(lambda: wakeups.reaching)
+        while await listener.wait(0.1):  # it looked when it was subscribed
+            pass
+        valkey.freeze()
+        assert await listener.wait(10)
+        assert not wakeups.reaching
+    valkey.thaw()
+    await wakeups.stop()
+
+
 async def test_wake_ups_reach_other_nodes_and_lost_ones_do_no_harm(valkey: Valkey, connect: Connect) -> None:
     ours, theirs = [Wakeups(await connect()) for _ in range(2)]
     for wakeups in (ours, theirs):
